@@ -1,0 +1,147 @@
+"""Writing the record. A service opens an `operation` around what it does; nothing else writes entries.
+
+Example::
+
+    with operation(actor, "clone", target="base:demo", params={"name": "web"}) as op:
+        ...                      # DomainError → refused, DriverError → failed, any other → failed
+        op.goes_on()             # the outcome follows later: `finish(op.entry.pk, …)`
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, User
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+
+from audit.models import AuditEntry, AuditOutcome, Via
+from cowweb.errors import DomainError
+from cowweb.live import ring
+from cowweb.roles import curates
+
+logger = logging.getLogger(__name__)
+
+Result = AuditOutcome.Result
+PARAM_CHARACTERS = 500
+SYSTEM_NAME = "cowweb"
+
+
+current: ContextVar["Operation | None"] = ContextVar("current_operation", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, and from where. `user` is None for the site itself."""
+
+    user: User | None
+    via: Via
+    address: str = ""
+    agent: str = ""
+    request_id: str = ""
+    scope: str = ""  # of the token that came with the command; empty for someone signed in
+
+    @property
+    def name(self) -> str:
+        return self.user.get_username() if self.user else SYSTEM_NAME
+
+    @property
+    def is_curator(self) -> bool:
+        return self.scope in ("", "all") and curates(self.user)
+
+
+SYSTEM = Actor(user=None, via=Via.SYSTEM)
+
+
+def actor_of(request: HttpRequest, via: Via = Via.WEB) -> Actor:
+    """The signed-in user behind a request."""
+    user = request.user
+    return Actor(
+        user=user if isinstance(user, User) else None,
+        via=via,
+        address=request.META.get("REMOTE_ADDR", "") or "",
+        agent=request.META.get("HTTP_USER_AGENT", "")[:200],
+        request_id=getattr(request, "request_id", ""),
+        scope=getattr(request, "token_scope", ""),
+    )
+
+
+@dataclass
+class Operation:
+    """A command being worked on. One begun inside another joins it: one command, one entry."""
+
+    entry: AuditEntry
+    continues: bool = field(default=False)
+
+    def goes_on(self) -> None:
+        """The command is accepted and ends later, with `finish`."""
+        self.continues = True
+
+
+def shortened(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters, with long texts cut: a script's text is kept with its run, not here."""
+    return {
+        key: value[:PARAM_CHARACTERS] + "…"
+        if isinstance(value, str) and len(value) > PARAM_CHARACTERS
+        else value
+        for key, value in params.items()
+        if value not in (None, "", (), [])
+    }
+
+
+def begin(
+    actor: Actor, action: str, *, target: str = "", params: Mapping[str, Any] | None = None
+) -> AuditEntry:
+    """The entry of a command that was just asked for."""
+    user: AbstractBaseUser | None = actor.user
+    return AuditEntry.objects.create(
+        actor=user if isinstance(user, User) else None,
+        actor_name=actor.name,
+        via=actor.via,
+        address=actor.address,
+        agent=actor.agent,
+        request_id=actor.request_id,
+        action=action,
+        target=target[:120],
+        params=shortened(params or {}),
+    )
+
+
+def finish(entry_id: int | None, result: str, reason: str = "") -> None:
+    """The outcome of a command, once: a second one is not written."""
+    if entry_id is None:
+        return
+    try:
+        with transaction.atomic():
+            AuditOutcome.objects.create(entry_id=entry_id, result=result, reason=reason)
+            ring("audit")
+    except IntegrityError:
+        logger.debug("Entry %s has its outcome already", entry_id)
+
+
+@contextmanager
+def operation(
+    actor: Actor, action: str, *, target: str = "", params: Mapping[str, Any] | None = None
+) -> Iterator[Operation]:
+    """Everything a command does happens inside; its outcome is written whichever way it ends."""
+    outer = current.get()
+    if outer is not None:
+        yield outer
+        return
+    op = Operation(begin(actor, action, target=target, params=params))
+    token = current.set(op)
+    try:
+        yield op
+    except DomainError as error:
+        finish(op.entry.pk, Result.REFUSED, str(error))
+        raise
+    except Exception as error:
+        finish(op.entry.pk, Result.FAILED, str(error) or type(error).__name__)
+        raise
+    finally:
+        current.reset(token)
+    if not op.continues:
+        finish(op.entry.pk, Result.DONE)

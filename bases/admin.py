@@ -1,0 +1,109 @@
+"""Curation: metadata is edited here, verbs call the services that the pages call."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from audit.services import actor_of
+from bases.models import BaseImage, BaseRevision
+from bases.services import base_edit, base_mark, base_verify
+from cowweb.errors import DomainError
+
+
+class RevisionInline(admin.TabularInline[BaseRevision, BaseImage]):
+    model = BaseRevision
+    fk_name = "base"
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = (
+        "number",
+        "digest",
+        "virtual_size",
+        "file_size",
+        "boot_kind",
+        "verified_at",
+        "intact",
+    )
+
+    def has_add_permission(self, request: HttpRequest, obj: BaseImage | None = None) -> bool:
+        return False
+
+
+@admin.register(BaseImage)
+class BaseImageAdmin(admin.ModelAdmin[BaseImage]):
+    list_display = (
+        "name",
+        "status",
+        "os",
+        "memory_mb",
+        "cpus",
+        "rexx_installed",
+        "digest",
+        "clones",
+        "updated_at",
+    )
+    list_filter = ("status", "rexx_installed", "os")
+    search_fields = ("name", "description", "os")
+    readonly_fields = ("name", "status", "failure", "digest", "path", "clones", "created_by", "created_at")
+    fields = (
+        *("name", "status", "failure", "description", "os", "ssh_user", "memory_mb", "cpus"),
+        *("rexx_installed", "metadata", "digest", "path", "clones", "created_by", "created_at"),
+    )
+    inlines = [RevisionInline]
+    actions = ["mark_deprecated", "mark_ready", "verify_digest"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BaseImage]:
+        return BaseImage.objects.for_list()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: BaseImage | None = None) -> bool:
+        return False
+
+    @admin.display(description="digest (sha256)")
+    def digest(self, base: BaseImage) -> str:
+        return base.current.digest if base.current else "-"
+
+    @admin.display(description="file in the store")
+    def path(self, base: BaseImage) -> str:
+        return str(base.current.disk) if base.current else "-"
+
+    @admin.display(description="clones that depend on it")
+    def clones(self, base: BaseImage) -> SafeString:
+        url = reverse("base-detail", args=[base.name])
+        return format_html('<a href="{}?tab=dependents">{}</a>', url, getattr(base, "live_clones", 0))
+
+    def save_model(self, request: HttpRequest, obj: BaseImage, form: object, change: bool) -> None:  # noqa: FBT001
+        changed = {name: getattr(obj, name) for name in getattr(form, "changed_data", [])}
+        if changed:
+            base_edit(base=obj, changes=changed, actor=actor_of(request))
+
+    @admin.action(description="Deprecate: still usable, no longer recommended")
+    def mark_deprecated(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:
+        self.mark(request, queryset, BaseImage.Status.DEPRECATED)
+
+    @admin.action(description="Take the deprecation back")
+    def mark_ready(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:
+        self.mark(request, queryset, BaseImage.Status.READY)
+
+    def mark(self, request: HttpRequest, queryset: QuerySet[BaseImage], status: str) -> None:
+        for base in queryset:
+            try:
+                base_mark(base=base, status=status, actor=actor_of(request))
+            except DomainError as error:
+                self.message_user(request, str(error), messages.ERROR)
+            else:
+                self.message_user(request, f"{base.name} is {status} now")
+
+    @admin.action(description="Verify the digest again")
+    def verify_digest(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:
+        for base in queryset:
+            changed = base_verify(base=base, actor=actor_of(request))
+            for revision in changed:
+                self.message_user(request, f"{revision} no longer matches its digest", messages.ERROR)
+            if not changed:
+                self.message_user(request, f"{base.name}: every revision still matches its digest")

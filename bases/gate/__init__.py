@@ -1,0 +1,70 @@
+"""The image gate: what may become a base. The one place that decides it.
+
+A stranger's file is opened once, never by a name that could change hands; its header is parsed by us; another
+parser and `qemu-img`, cut off from what the header refers to and held by limits, must agree. What is judged
+is the copy in the store, and the copy is what is used.
+
+Example::
+
+    glance(path)   # a stranger's file: what can be said before it is copied
+    admit(path)    # a copy of ours: ImageInfo, or UnsafeImageError saying why not
+"""
+
+from pathlib import Path
+
+from bases.gate.header import Header, UnsafeHeader, parse
+from bases.gate.opening import opened
+from bases.gate.second_opinion import objection
+from cowweb.errors import UnsafeImageError
+from hosts.drivers.base import ImageInfo
+from hosts.drivers.errors import DriverError
+from hosts.services import local_driver
+
+FLATTEN = "flatten it with `qemu-img convert -O qcow2` first"
+
+
+def glance(path: Path) -> Header:
+    """Refuses early, from the first bytes alone; no program looks at the file."""
+    with opened(path) as file:
+        try:
+            header = parse(file)
+        except UnsafeHeader as error:
+            raise UnsafeImageError(f"{path.name} {error}", field="disk") from None
+        words = objection(file, extended_l2=header.extended_l2)
+    if words:
+        raise UnsafeImageError(f"{path.name} {words}", field="disk")
+    return header
+
+
+def admit(path: Path) -> ImageInfo:
+    """A plain, sound, self-contained qcow2: nothing in it refers to anything outside it."""
+    header = glance(path)
+    driver = local_driver()
+    try:
+        info = driver.image_inspect(path)
+        found = driver.image_check(path)
+    except DriverError as error:
+        raise UnsafeImageError(
+            f"{path.name} could not be read as a disk image: {error}", field="disk"
+        ) from error
+    reason = refusal(info, header)
+    if not reason and (found.corruptions or found.errors):
+        reason = f"is damaged: {found.corruptions or found.errors} errors in its tables; {FLATTEN}"
+    if reason:
+        raise UnsafeImageError(f"{path.name} {reason}", field="disk")
+    return info
+
+
+def refusal(info: ImageInfo, header: Header) -> str:
+    """Where `qemu-img` read something else than we did; empty where both agree."""
+    if info.format != "qcow2":
+        return f"is a {info.format} image: convert it with `qemu-img convert -O qcow2` first"
+    if info.backing_file is not None:
+        return f"needs a backing file: {FLATTEN}"
+    if info.data_file is not None:
+        return f"keeps its data in another file: {FLATTEN}"
+    if info.encrypted:
+        return "is encrypted: a base must be readable"
+    if info.virtual_size != header.virtual_size or info.cluster_size != header.cluster_size:
+        return "has a header that can be read in two ways"
+    return ""

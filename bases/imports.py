@@ -1,0 +1,53 @@
+"""Files that users name by path: only those below a configured import folder exist for them."""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+
+from cowweb.errors import DomainError, ForbiddenError, NotFoundError
+
+
+def import_file(text: str, *, field: str) -> Path:
+    """The file below an import folder that the text names, relative or absolute."""
+    folders = [Path(folder).resolve() for folder in settings.COWWEB_IMPORT_FOLDERS]
+    for folder in folders:
+        path = (folder / text).resolve()
+        if path.is_relative_to(folder) and path.is_file():
+            return path
+    if Path(text).is_absolute() and not any(Path(text).resolve().is_relative_to(f) for f in folders):
+        raise ForbiddenError(
+            f"{field}={text!r} is outside the import folders: put the file into {folders[0]}", field=field
+        )
+    raise NotFoundError(f"There is no file {text!r} below {folders[0]}", field=field)
+
+
+def brought_in(path: Path, *, field: str) -> str:
+    """Copies a file of the caller into the import folder, for the shell; returns its name there."""
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise NotFoundError(f"{field}={str(path)!r} is no file that can be read", field=field)
+    folder = Path(settings.COWWEB_IMPORT_FOLDERS[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    if path.resolve().is_relative_to(folder.resolve()):
+        return str(path.resolve())
+    target = folder / f"{secrets.token_hex(4)}-{path.name}"
+    try:
+        shutil.copyfile(path, target)
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise DomainError(f"{path} could not be copied in: {error.strerror}", field=field) from error
+    return target.name
+
+
+def import_target(text: str, *, field: str) -> Path:
+    """Where a file from a guest may be put: a new name below the first import folder."""
+    folder = Path(settings.COWWEB_IMPORT_FOLDERS[0]).resolve()
+    path = (folder / text).resolve()
+    if not path.is_relative_to(folder):
+        raise ForbiddenError(f"{field}={text!r} is outside the import folder {folder}", field=field)
+    if path.exists():
+        raise DomainError(f"{field}={text!r} is there already", field=field, code="conflict")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,1 @@
+"""Measurements of CoWWeb on this machine: `make bench`, `make bench ONLY=disk`."""

@@ -1,0 +1,209 @@
+"""What a benchmark does with the site's own code, in a process of its own: `python -m bench.inside VERB …`.
+
+Prints JSON. The environment says which site is meant.
+"""
+
+import contextlib
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.conf import settings  # noqa: E402 - models need the apps
+from django.contrib.auth.models import User  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from audit.models import Via  # noqa: E402
+from audit.services import Actor  # noqa: E402
+from bases.gate import admit  # noqa: E402
+from bases.models import BaseImage, BaseRevision  # noqa: E402
+from clones.models import Clone  # noqa: E402
+from cowweb.errors import UnsafeImageError  # noqa: E402
+from hosts.jobs import enqueue  # noqa: E402
+from hosts.services import local_driver, local_host  # noqa: E402
+from pools.models import Spare, Template  # noqa: E402
+from pools.services import pool_set, template_ahead  # noqa: E402
+from pools.spares import spare_wanted  # noqa: E402
+from provisioning.models import OutputChunk, Run  # noqa: E402
+
+NAME = "admin"
+LONG_S = 1200.0
+
+
+def signed_in() -> str:
+    """A new administrator's session."""
+    user = User.objects.create_superuser(NAME, password="a-long-password")
+    client = Client()
+    client.force_login(user)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def registered(kind: str) -> int:
+    call_command("build_base", kind, register="demo", stdout=sys.stderr)
+    return BaseImage.objects.get(name="demo").pk
+
+
+def template() -> dict[str, Any]:
+    """Has the server build the base's template and waits for it."""
+    base = BaseImage.objects.get(name="demo")
+    actor = Actor(user=User.objects.get(username=NAME), via=Via.SHELL)
+    pool_set(base=base, actor=actor, maximum=64)
+    wanted = template_ahead(base=base, memory_mb=base.memory_mb, cpus=base.cpus, actor=actor)
+    until(lambda: Template.objects.get(pk=wanted.pk).status != Template.Status.BUILDING)
+    made = Template.objects.get(pk=wanted.pk)
+    if made.status != Template.Status.READY:
+        raise SystemExit(f"no template: {made.failure} {made.failure_detail}")
+    return {"disk": str(made.disk), "memory": str(made.memory), "state": str(made.state)}
+
+
+def spares(count: str) -> int:
+    """Has the server fill so many spares, one after the other."""
+    found = Template.objects.get(status=Template.Status.READY)
+    for _ in range(int(count)):
+        spare, _ = spare_wanted(found)
+        until(lambda made=spare: Spare.objects.get(pk=made.pk).status != Spare.Status.FILLING)
+    return Spare.objects.filter(status=Spare.Status.READY).count()
+
+
+def clone_of(name: str) -> dict[str, Any]:
+    """What the site says of a clone."""
+    clone = Clone.objects.get(name=name)
+    return {"way": clone.way, "reason": clone.way_reason, "status": clone.status, "timed": dict(clone.timed)}
+
+
+def rows(count: str) -> int:
+    """So many clones that are only rows, each with a run."""
+    owner, host, revision = User.objects.get(username=NAME), local_host(), a_revision()
+    statuses = [Clone.Status.STOPPED, Clone.Status.STOPPED, Clone.Status.FAILED]
+    clones = Clone.objects.bulk_create(
+        Clone(
+            name=f"clone-{number}",
+            owner=owner,
+            host=host,
+            revision=revision,
+            status=statuses[number % 3],
+            failure="no room" if number % 3 == 2 else "",
+            memory_mb=256,
+            cpus=1,
+            disk_ms=1.5,
+            start_ms=30.0,
+            ready_ms=900.0 + number,
+            disk_bytes=4 << 20,
+        )
+        for number in range(int(count))
+    )
+    Run.objects.bulk_create(
+        Run(
+            script_name="hello.sh",
+            script_text="true",
+            script_sha256="0" * 64,
+            owner=owner,
+            clone=clone,
+            clone_name=clone.name,
+            base_reference="demo",
+            status=Run.Status.SUCCEEDED,
+            exit_code=0,
+        )
+        for clone in clones
+    )
+    return len(clones)
+
+
+def a_revision() -> BaseRevision:
+    base, _ = BaseImage.objects.get_or_create(
+        name="rows", defaults={"memory_mb": 256, "cpus": 1, "status": BaseImage.Status.READY}
+    )
+    digest = hashlib.sha256(b"rows").hexdigest()
+    revision, _ = BaseRevision.objects.get_or_create(
+        base=base, number=1, defaults={"digest": digest, "virtual_size": 2 << 30, "file_size": 30 << 20}
+    )
+    BaseImage.objects.filter(pk=base.pk).update(current=revision)
+    return revision
+
+
+def run_of(script: str) -> int:
+    """A run that goes on, whose `script` says what `bench.feed` is to print."""
+    run = Run.objects.create(
+        script_name="feed",
+        script_text=script,
+        script_sha256=hashlib.sha256(script.encode()).hexdigest(),
+        owner=User.objects.get(username=NAME),
+        clone_name="nobody",
+        base_reference="rows",
+        status=Run.Status.RUNNING,
+    )
+    return run.pk
+
+
+def fed(run_id: str) -> int:
+    """Asks the server's runner to feed the run."""
+    return enqueue("bench.feed.feed", int(run_id)).pk
+
+
+def kept(run_id: str) -> dict[str, int]:
+    run = Run.objects.get(pk=int(run_id))
+    return {"lines": run.line_count, "chunks": OutputChunk.objects.filter(run=run).count()}
+
+
+def judged(folder: str) -> dict[str, Any]:
+    """How long the image gate takes for every image of a folder, and how many it takes."""
+    times, taken = [], 0
+    for image in sorted(Path(folder).iterdir()):
+        start = time.perf_counter()
+        with contextlib.suppress(UnsafeImageError):
+            admit(image)
+            taken += 1
+        times.append((time.perf_counter() - start) * 1000)
+    return {"ms": times, "taken": taken}
+
+
+def cleared() -> int:
+    """Ends every machine of the site, and takes its memory files away."""
+    ended = 0
+    for folder in (settings.COWWEB_CLONES, settings.COWWEB_TEMPLATES):
+        for record in local_driver().running(folder) if folder.exists() else ():
+            local_driver().kill(record)
+            ended += 1
+    shutil.rmtree(settings.COWWEB_MEMORY, ignore_errors=True)
+    return ended
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LONG_S
+    while not true():
+        if time.monotonic() > deadline:
+            raise SystemExit("it took too long")
+        time.sleep(0.05)
+
+
+VERBS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        verb.__name__: verb
+        for verb in (
+            signed_in,
+            registered,
+            template,
+            spares,
+            clone_of,
+            rows,
+            run_of,
+            fed,
+            kept,
+            judged,
+            cleared,
+        )
+    }
+)
+
+if __name__ == "__main__":
+    print(json.dumps(VERBS[sys.argv[1]](*sys.argv[2:])))

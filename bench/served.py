@@ -1,0 +1,86 @@
+"""From the clone form's POST to `running` in an open page, against what the driver itself takes.
+
+Both from a spare of the same template, in turn; the page is a socket of the served site's clone list.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from uuid import uuid4
+
+from bench.harness import Comparison, Options, Reach, measured
+from bench.listening import listening
+from bench.machines import Saved, bed
+from bench.site import Site, served
+
+ROUNDS = 10
+PUSHED_S = 120.0
+PUSHED, DRIVER, BEFORE = "POST to running, pushed", "driver, to the identity", "POST to creating, pushed"
+
+
+def benchmark(folder: Path, options: Options) -> Iterator[Comparison]:
+    rounds = options.rounds or ROUNDS
+    kind = "debian" if options.debian else "tiny"
+    machines_folder = folder / "machines"
+    machines_folder.mkdir()
+    with bed(machines_folder, kind) as machines, served(folder / "site") as site:
+        site.done("registered", kind)
+        saved = Saved(**{name: Path(path) for name, path in site.done("template").items()})
+        site.done("spares", rounds + 1)  # the first is not counted
+        samples: dict[str, list[float]] = {DRIVER: [], PUSHED: [], BEFORE: []}
+        ways: list[str] = []
+        for number in range(rounds + 1):
+            alive, times = machines.taken(machines.spare(saved))
+            machines.ended(alive)
+            created, running, name = asyncio.run(pushed_ms(site))
+            made = site.done("clone_of", name)
+            ways.append(made["way"] + (f" ({made['reason']})" if made["reason"] else ""))
+            site.post(f"/clones/{name}/remove/")
+            if number:
+                samples[DRIVER].append(times["identity"])
+                samples[PUSHED].append(running)
+                samples[BEFORE].append(created)
+        yield compared(kind, samples, ways)
+
+
+def compared(kind: str, samples: dict[str, list[float]], ways: list[str]) -> Comparison:
+    done = measured(
+        f"served: {kind}, a clone from a spare as a browser sees it",
+        samples,
+        {PUSHED: ", ".join(f"{ways.count(way)} x {way}" for way in dict.fromkeys(ways))},
+    )
+    ratio = median(samples[PUSHED]) / median(samples[DRIVER])
+    reach = Reach("POST to running pushed / the driver's own time, from a spare", ratio, 5, at_least=False)
+    return replace(done, reaches=[reach])
+
+
+async def pushed_ms(site: Site) -> tuple[float, float, str]:
+    """Milliseconds from the POST until the page showed the clone, and until it showed it running."""
+    name = f"web-{uuid4().hex[:8]}"
+    async with listening(site, "/ws/clones/") as messages:
+        await anext(messages)  # the list as it was
+        await asyncio.sleep(0.3)
+        start = time.monotonic_ns()
+        posted = asyncio.create_task(asyncio.to_thread(site.post, "/clones/_create/", base="demo", name=name))
+        first, last = await asyncio.wait_for(states(messages, name), PUSHED_S)
+        await posted
+    return (first - start) / 1e6, (last - start) / 1e6, name
+
+
+async def states(messages: AsyncIterator[tuple[int, bytes]], name: str) -> tuple[int, int]:
+    """When the clone's row first came, and when it first said that it runs."""
+    first = 0
+    async for when, html in messages:
+        row = re.search(rf'<tr id="clone-\d+"(?:(?!</tr>).)*?>{name}<.*?</tr>', html.decode(), re.DOTALL)
+        if row is None:
+            continue
+        first = first or when
+        if "127.0.0.1:" in row[0]:  # the address is there for who runs
+            return first, when
+        if "Failed" in row[0]:
+            raise AssertionError(f"{name} failed")
+    raise AssertionError("the socket was closed")

@@ -1,0 +1,210 @@
+"""Setting a clone's disk aside as a layer, so that others can stand on it and nobody writes to it again.
+
+The disk's file gets a second name among the layers, an empty layer on that is made, and takes the disk's
+place: a rename for a stopped clone, QEMU's own switch before the rename for a running one. Wherever this is
+interrupted, `settled` ends it one way or the other from what is on the disk.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from django.db import transaction
+from django.utils import timezone
+
+from clones.busy import busy_left, busy_with, is_held
+from clones.models import Clone, Layer, Snapshot
+from clones.specs import record_of
+from cowweb.live import ring
+from hosts.drivers.base import MachineRecord
+from hosts.drivers.errors import DriverError
+from hosts.drivers.host_errors import host_errors
+from hosts.services import local_driver
+
+Status = Clone.Status
+Kept = Layer.Kept
+BRANCHABLE = [Status.STOPPED, Status.RUNNING, Status.PAUSED]
+PARENT_WAIT_S = 120.0
+
+
+def ground_laid(child: Clone) -> None:
+    """What the new clone is to stand on: its parent's disk as it is now."""
+    assert child.parent_id
+    mark = f"clone:{child.pk}"
+    with busy_with(child.parent_id, mark, since=BRANCHABLE, wait_s=PARENT_WAIT_S) as parent:
+        settled(parent)
+        layer = reusable(parent) or set_aside(parent)
+        Clone.objects.filter(pk=child.pk).update(layer=layer)
+        child.layer = layer
+
+
+def reusable(parent: Clone) -> Layer | None:
+    """The layer right below a stopped clone that has written nothing since."""
+    is_untouched = parent.untouched and parent.untouched == file_mark(parent.disk)
+    return parent.layer if parent.record is None and is_untouched else None
+
+
+def file_mark(disk: Path) -> str:
+    """Equal as long as nobody has written to the file."""
+    facts = disk.stat()
+    return f"{facts.st_ino}.{facts.st_size}.{facts.st_mtime_ns}"
+
+
+def set_aside(clone: Clone, put: Callable[[Clone, Layer], str] | None = None) -> Layer:
+    """The clone's disk becomes a layer, and the clone goes on in an empty one above, put there by `put`."""
+    layer = layer_begun(clone)
+    try:
+        with host_errors("the disk could not be set aside"):
+            linked(clone, layer)
+            local_driver().disk_create(next_disk(clone, layer), backing=layer.disk)
+        kept = (put or put_above)(clone, layer)
+    except Exception:
+        settled(clone)
+        raise
+    completed(clone, layer, kept)
+    layer.refresh_from_db()
+    return layer
+
+
+def layer_begun(clone: Clone) -> Layer:
+    return Layer.objects.create(
+        parent=clone.layer,
+        template=None if clone.layer_id else clone.template,
+        revision=clone.revision,
+        made_from=clone,
+    )
+
+
+def linked(clone: Clone, layer: Layer) -> None:
+    layer.disk.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    os.link(clone.disk, layer.disk)
+    sync_folder(layer.disk.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in it survive a power cut once this returns."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def next_disk(clone: Clone, layer: Layer) -> Path:
+    """What will take the place of the clone's disk once that is this layer."""
+    return clone.folder / f".next-{layer.mark}.qcow2"
+
+
+def machine_of(clone: Clone) -> MachineRecord | None:
+    """The clone's process, if it runs."""
+    if clone.record is None:
+        return None
+    record = record_of(clone)
+    return record if local_driver().alive(record) else None
+
+
+def put_above(clone: Clone, layer: Layer) -> str:
+    record = machine_of(clone)
+    if record is None:
+        return Kept.CRASH if clone.record or clone.saved_at else Kept.STOPPED
+    held_still = local_driver().layer_put(record, next_disk(clone, layer), mark=layer.mark)
+    return Kept.FROZEN if held_still else Kept.CRASH
+
+
+def completed(clone: Clone, layer: Layer, kept: str) -> None:
+    """The new disk is the clone's; the old one is a layer for good, with the snapshots inside it."""
+    new = next_disk(clone, layer)
+    layer.disk.chmod(0o444)
+    if new.exists():
+        new.rename(clone.disk)
+        sync_folder(clone.folder)
+    with transaction.atomic():
+        Layer.objects.filter(pk=layer.pk).update(
+            sealed_at=timezone.now(), kept=kept, disk_bytes=layer.disk.stat().st_blocks * 512
+        )
+        Snapshot.objects.filter(clone=clone, layer__isnull=True).update(layer=layer)
+        grounded(clone)
+
+
+def grounded(clone: Clone) -> None:
+    """Writes down what the clone's disk stands on, as its file says."""
+    below = Path(local_driver().image_inspect(clone.disk).backing_file or "")
+    layer = Layer.objects.filter(uuid=below.stem).first() if len(below.stem) == 32 else None
+    on_template = layer is None and clone.template is not None and below == clone.template.disk.resolve()
+    fields: dict[str, object] = {
+        "layer": layer,
+        "untouched": "" if clone.record else file_mark(clone.disk),
+        "disk_bytes": clone.disk.stat().st_blocks * 512,
+        "has_agent": clone.has_agent or clone.template_id is not None,
+    }
+    if layer is None and not on_template:
+        revisions = clone.revision.base.revisions.filter(digest=below.stem).order_by("-number")
+        same = clone.revision if clone.revision.digest == below.stem else revisions.first()
+        fields |= {"template": None, "revision": same or clone.revision}
+    with transaction.atomic():
+        Clone.objects.filter(pk=clone.pk).update(**fields)
+        ring("clones", "bases", f"clone.{clone.pk}")
+    clone.refresh_from_db()
+
+
+def settled(clone: Clone) -> None:
+    """Ends what was interrupted: the new disk takes the old one's place where the guest may have written to
+    it; otherwise all is as before."""
+    for layer in clone.layers_given.filter(sealed_at__isnull=True):
+        if record := machine_of(clone):
+            local_driver().branch_ended(record)  # whoever branched it may have died while it stood still
+        if is_begun(clone, layer):
+            completed(clone, layer, Kept.CRASH if clone.record else Kept.STOPPED)
+        else:
+            next_disk(clone, layer).unlink(missing_ok=True)
+            layer.disk.unlink(missing_ok=True)
+            layer.delete()
+
+
+def is_begun(clone: Clone, layer: Layer) -> bool:
+    """Whether the clone may have gone over to its new disk. An empty one on the old shows the same."""
+    if not layer.disk.exists() or not clone.disk.exists():
+        return False
+    if not layer.disk.samefile(clone.disk):
+        return True
+    record = machine_of(clone)
+    if not next_disk(clone, layer).exists():
+        return False
+    return record is None or local_driver().writes_to(record, layer.mark)
+
+
+def ground_left(clone: Clone) -> None:
+    """A removed clone stands on nothing; what only it needed goes."""
+    for layer in clone.layers_given.filter(sealed_at__isnull=True):
+        layer.disk.unlink(missing_ok=True)
+        layer.delete()
+    Snapshot.objects.filter(clone=clone).update(layer=None)
+    Clone.objects.filter(pk=clone.pk).update(layer=None, busy="")
+    layers_collected()
+
+
+def layers_collected() -> int:
+    """Deletes the layers on which nothing stands, from the top down; returns how many.
+
+    A layer comes by a new dependent only through one that it has, so one without any stays so.
+    """
+    count = 0
+    while unneeded := list(Layer.objects.unneeded()):
+        for layer in unneeded:
+            layer.disk.unlink(missing_ok=True)
+            layer.delete()
+        count += len(unneeded)
+    return count
+
+
+def disks_reconciled() -> int:
+    """Frees the clones whose holder died for good; returns how many."""
+    marked = Clone.objects.exclude(busy="").select_related("revision__base", "layer", "template")
+    stale = [clone for clone in marked if not is_held(clone.busy)]
+    for clone in stale:
+        try:
+            settled(clone)
+        except (DriverError, OSError):
+            continue  # its machine does not answer now: next time
+        busy_left(clone.pk, clone.busy)
+    return len(stale)

@@ -1,0 +1,56 @@
+"""The live parts of the clone pages."""
+
+from django.template.loader import render_to_string
+
+from bases.models import BaseImage
+from clones.models import Clone
+from clones.pages import clone_page, detail_context
+from cowweb.sockets import LivePart
+
+
+class CloneList(LivePart):
+    def allowed(self) -> bool:
+        return True
+
+    def topics(self) -> list[str]:
+        return ["clones"]
+
+    def render(self) -> str:
+        return render_to_string("clones/_clone_rows.html", {**clone_page(self.user, self.query), "oob": True})
+
+
+class BaseTimes(LivePart):
+    """How quickly everyone's clones of one base came."""
+
+    base: BaseImage
+
+    def allowed(self) -> bool:
+        named = BaseImage.objects.filter(name=self.scope["url_route"]["kwargs"]["name"])
+        found = named.visible_to(self.user).first()
+        if found:
+            self.base = found
+        return found is not None
+
+    def topics(self) -> list[str]:
+        return ["clones"]
+
+    def render(self) -> str:
+        return render_to_string("clones/_base_times.html", {"base": self.base, "oob": True})
+
+
+class CloneDetail(LivePart):
+    clone: Clone
+
+    def allowed(self) -> bool:
+        name = self.scope["url_route"]["kwargs"]["name"]
+        found = Clone.objects.visible_to(self.user).filter(name=name).order_by("-pk").first()
+        if found:
+            self.clone = found
+        return found is not None
+
+    def topics(self) -> list[str]:
+        return [f"clone.{self.clone.pk}"] if hasattr(self, "clone") else []
+
+    def render(self) -> str:
+        clone = Clone.objects.for_list().get(pk=self.clone.pk)
+        return render_to_string("clones/_clone_status.html", {**detail_context(clone), "oob": True})

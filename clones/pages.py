@@ -1,0 +1,139 @@
+"""What the clone pages show: the same context for the full page, its htmx answer and its live part."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.paginator import Paginator
+from django.db.models import Q
+
+from audit.models import AuditEntry, AuditEntryQuerySet
+from bases.models import BaseImage
+from clones.models import Clone
+from clones.ports import ports_seen
+from clones.services import why_not_live
+from clones.sharing import memory_use_of
+from clones.tree import chain_of
+from cowweb.values import egress_text
+from hosts.errors import DriverError
+from hosts.services import local_driver
+
+PAGE_ROWS = 50
+CAME: dict[str, str] = {
+    Clone.Way.COLD: "It booted from its own disk.",
+    Clone.Way.MEMORY: "It went on from the memory of a guest that had booted before. Nothing had to boot.",
+    Clone.Way.SAVED: "It went on from its own memory, which was saved on disk.",
+    Clone.Way.LIVE: "It went on from where its parent was, with its memory, as a machine of its own.",
+    Clone.Way.SPARE: "A machine from the pool was waiting, and was handed over. Nothing had to start.",
+}
+DENIED_SHOWN = 12
+CONSOLE_LINES = 200
+SORTS = {
+    "name": "name",
+    "-name": "-name",
+    "created": "pk",
+    "-created": "-pk",
+    "status": "status",
+    "ready": "ready_ms",
+}
+
+
+def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
+    """One page of the list, filtered, sorted and cut as the query string says."""
+    clones = Clone.objects.live().visible_to(user).for_list()
+    text, status, base = query.get("q", ""), query.get("status", ""), query.get("base", "")
+    if text:
+        clones = clones.filter(Q(name__icontains=text) | Q(owner__username__icontains=text))
+    if status:
+        clones = clones.filter(status=status)
+    if base:
+        clones = clones.filter(revision__base__name=base)
+    sort = query.get("sort", "")
+    clones = clones.order_by(SORTS.get(sort, "-pk"), "-pk")
+    page = Paginator(clones, PAGE_ROWS).get_page(query.get("page"))
+    kept = {key: value for key, value in query.items() if key in ("q", "status", "base", "sort") and value}
+    return {
+        "page": page,
+        "clones": page.object_list,
+        "query": kept,
+        "sort": sort,
+        "total": page.paginator.count,
+    }
+
+
+def list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
+    """The page around the rows: filters and the bases one can clone."""
+    return {
+        **clone_page(user, query),
+        "bases": BaseImage.objects.visible_to(user).usable().order_by("name"),
+        "statuses": [choice for choice in Clone.Status.choices if choice[0] != Clone.Status.REMOVED],
+        "live_path": "/ws/clones/",
+    }
+
+
+def detail_context(clone: Clone) -> dict[str, Any]:
+    """Header, state, address, phases and what belongs to the clone."""
+    return {
+        "clone": clone,
+        "base": clone.revision.base,
+        "snapshots": clone.snapshots.all(),
+        "runs": clone.runs.order_by("-pk")[:20],
+        **network_context(clone, look=False),
+        "saved_bytes": max(clone.revision.virtual_size - clone.disk_bytes, 0),
+        "came": came_by(clone),
+        "memory": memory_use_of(clone),
+        "live_path": f"/ws/clones/{clone.name}/",
+        **chain_context(clone),
+    }
+
+
+def chain_context(clone: Clone) -> dict[str, Any]:
+    """Its chain, the last work on its disk, and what can be done about either."""
+    chain = chain_of(clone)
+    task = clone.disk_tasks.first()
+    newest = clone.revision.base.current
+    return {
+        "chain": chain,
+        "is_deep": chain["depth"] >= settings.COWWEB_CHAIN_WARN_DEPTH,
+        "task": task,
+        "newer": newest if newest and newest.number > clone.revision.number else None,
+        "why_not_live": why_not_live(clone),
+        "can_branch": clone.status in (Clone.Status.STOPPED, Clone.Status.RUNNING, Clone.Status.PAUSED),
+    }
+
+
+def record_of_clone(clone: Clone) -> AuditEntryQuerySet:
+    """What was done with it, and not with an earlier clone of its name: that may have been others'."""
+    return AuditEntry.objects.about(f"clone:{clone.name}").filter(at__gte=clone.created_at)
+
+
+def network_context(clone: Clone, *, look: bool) -> dict[str, Any]:
+    """Its ports, with whether something answers there (`look` knocks), and what it may reach itself."""
+    known = ports_seen(clone, look=look)
+    return {
+        "clone": clone,
+        "forwards": [
+            {"guest": guest, "host": host, "known": host in known, "answers": known.get(host, False)}
+            for guest, host in clone.forwards
+        ],
+        "egress": egress_text(clone.egress_ports),
+        "denied": sorted(clone.denied.items(), key=lambda tried: -tried[1])[:DENIED_SHOWN],
+    }
+
+
+def came_by(clone: Clone) -> str:
+    """How it came to run, in a sentence."""
+    if clone.total_ms is None:
+        return ""
+    if clone.way == Clone.Way.LIVE and clone.pause_ms is not None:
+        return f"{CAME[clone.way]} Its parent stood still for {clone.pause_ms:.1f} ms."
+    return CAME[clone.way]
+
+
+def console_text(clone: Clone) -> str:
+    """The serial console's tail, or why there is none."""
+    try:
+        return local_driver().console_tail(clone.folder, lines=CONSOLE_LINES)
+    except DriverError as error:
+        return str(error)

@@ -1,0 +1,153 @@
+"""Clone pages: get, check, bind, call one service, render."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from audit.services import Actor, actor_of
+from clones.actions import clone_pause, clone_resume, snapshot_create, snapshot_restore
+from clones.forms import CloneForm, SnapshotForm
+from clones.models import Clone
+from clones.pages import clone_page, console_text, detail_context, list_context, record_of_clone
+from clones.saved import state_restore, state_save
+from clones.services import (
+    Asked,
+    clone_named,
+    clone_remove,
+    clone_restart,
+    clone_start,
+    clone_stop,
+    clones_create,
+)
+from cowweb.errors import DomainError, NotFoundError
+from cowweb.http import back, told, went_to
+from cowweb.signed import signed_in
+from hosts.errors import DriverError
+
+TABS = ("overview", "runs", "snapshots", "console", "audit")
+ACTIONS: dict[str, tuple[Callable[..., Asked], str]] = {
+    "start": (clone_start, "Starting"),
+    "stop": (clone_stop, "Stopping"),
+    "restart": (clone_restart, "Restarting"),
+    "pause": (clone_pause, "Paused"),
+    "resume": (clone_resume, "Resumed"),
+    "save": (state_save, "Saving the memory of"),
+    "restore": (state_restore, "Restoring the memory of"),
+    "remove": (clone_remove, "Removing"),
+}
+
+
+@require_GET
+def clone_list(request: HttpRequest) -> HttpResponse:
+    user = signed_in(request)
+    if getattr(request, "htmx", False):
+        return render(request, "clones/_clone_rows.html", clone_page(user, request.GET.dict()))
+    return render(request, "clones/clone_list.html", list_context(user, request.GET.dict()))
+
+
+@require_POST
+def clone_create_view(request: HttpRequest) -> HttpResponse:
+    form = CloneForm(request.POST)
+    if not form.is_valid():
+        return refused_form(request, form)
+    try:
+        made = [asked.clone for asked in clones_create(form.wanted(), actor=actor_of(request))]
+    except DomainError as error:
+        form.add_error(error.field if error.field in form.fields else None, str(error))
+        return refused_form(request, form)
+    if len(made) == 1 and request.POST.get("open"):
+        return went_to(request, "clone-detail", name=made[0].name)
+    return back(request, "clone-list")
+
+
+def refused_form(request: HttpRequest, form: CloneForm) -> HttpResponse:
+    """The form again, with what was typed and what is wrong at its field."""
+    context = list_context(signed_in(request), {})
+    return render(request, "clones/clone_list.html", {**context, "form": form}, status=422)
+
+
+def clone_or_404(request: HttpRequest, name: str) -> Clone:
+    try:
+        return clone_named(name, actor_of(request))
+    except NotFoundError as error:
+        raise Http404(str(error)) from None
+
+
+@require_GET
+def clone_detail(request: HttpRequest, name: str) -> HttpResponse:
+    clone = clone_or_404(request, name)
+    tab = request.GET.get("tab", "overview")
+    context = {**detail_context(clone), "tab": tab if tab in TABS else "overview", "tabs": TABS}
+    if tab == "console":
+        context["console"] = console_text(clone)
+    if tab == "audit":
+        context["entries"] = record_of_clone(clone)[:50]
+    return render(request, "clones/clone_detail.html", context)
+
+
+@require_GET
+def clone_console(request: HttpRequest, name: str) -> HttpResponse:
+    text = console_text(clone_or_404(request, name))
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+@require_POST
+def clone_action(request: HttpRequest, name: str, action: str) -> HttpResponse:
+    clone = clone_or_404(request, name)
+    if action not in ACTIONS:
+        raise Http404
+    done = acted(request, clone, action, actor_of(request))
+    if action == "remove" and done:
+        return back(request, "clone-list")
+    return back(request, "clone-detail", name=name)
+
+
+def acted(request: HttpRequest, clone: Clone, action: str, actor: Actor) -> bool:
+    """Calls the service; a refusal becomes a message."""
+    verb, word = ACTIONS[action]
+    try:
+        verb(clone=clone, actor=actor)
+    except (DomainError, DriverError) as error:
+        told(request, str(error))
+        return False
+    messages.success(request, f"{word} {clone.name}")
+    return True
+
+
+@require_POST
+def clone_bulk(request: HttpRequest) -> HttpResponse:
+    """One action on several clones; each has its own result."""
+    action = request.POST.get("action", "")
+    if action not in ACTIONS:
+        raise Http404
+    for name in request.POST.getlist("name"):
+        acted(request, clone_or_404(request, name), action, actor_of(request))
+    return back(request, "clone-list")
+
+
+@require_POST
+def snapshot_create_view(request: HttpRequest, name: str) -> HttpResponse:
+    clone = clone_or_404(request, name)
+    form = SnapshotForm(request.POST)
+    if not form.is_valid():
+        told(request, "A snapshot needs a name")
+        return back(request, "clone-detail", name=name)
+    try:
+        snapshot_create(clone=clone, name=form.cleaned_data["name"], actor=actor_of(request))
+    except (DomainError, DriverError) as error:
+        told(request, str(error))
+    return back(request, "clone-detail", name=name)
+
+
+@require_POST
+def snapshot_restore_view(request: HttpRequest, name: str, snapshot: str) -> HttpResponse:
+    clone = clone_or_404(request, name)
+    try:
+        snapshot_restore(clone=clone, name=snapshot, actor=actor_of(request))
+        messages.success(request, f"{clone.name} is back at {snapshot}")
+    except (DomainError, DriverError) as error:
+        told(request, str(error))
+    return back(request, "clone-detail", name=name)

@@ -1,0 +1,37 @@
+"""The verbs about runs that are there already: cancel, retry, keep."""
+
+from commands.base_verbs import number
+from commands.clone_verbs import finished
+from commands.language import Command
+from commands.run_verbs import followed
+from commands.service import Caller, Result
+from commands.verbs import MOST_RUN
+from provisioning.going_on import run_cancel, run_keep, run_retry
+from provisioning.models import Run
+from provisioning.services import run_named
+
+
+def run_of(command: Command, caller: Caller) -> Run:
+    return run_named(number(command.values["run"], key="run", most=MOST_RUN), caller.actor)
+
+
+def cancel(command: Command, caller: Caller) -> Result:
+    run = run_of(command, caller)
+    run_cancel(run=run, actor=caller.actor, afterwards=command.values.get("after", ""))
+    return {"run": run.pk, "vm": run.clone_name, "output": f"Run {run.pk} was asked to end"}
+
+
+def retry(command: Command, caller: Caller) -> Result:
+    run = run_of(command, caller)
+    return followed(run_retry(run=run, phase=command.values.get("phase", ""), actor=caller.actor), caller)
+
+
+def keep(command: Command, caller: Caller) -> Result:
+    run = run_of(command, caller)
+    asked = run_keep(run=run, actor=caller.actor)
+    result: Result = {"run": run.pk, "vm": run.clone_name}
+    if asked is None:
+        return {**result, "output": f"{run.clone_name} stays after run {run.pk}"}
+    if caller.waits:
+        finished(asked)
+    return {**result, "output": f"{run.clone_name} of run {run.pk} was started again, for a look"}

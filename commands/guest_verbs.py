@@ -1,0 +1,64 @@
+"""The verbs that reach into a guest, or read what it left."""
+
+from pathlib import Path
+
+from bases.imports import import_target
+from clones.actions import clone_copy_from, clone_copy_to, clone_execute, clone_logs
+from clones.services import clone_named
+from commands.base_verbs import number
+from commands.language import Command
+from commands.service import Caller, Result
+
+DEFAULT_TIMEOUT_MS = 60_000
+MOST_TIMEOUT_MS = 86_400_000
+DEFAULT_LINES = 50
+SHOWN_CHARACTERS = 1_000_000
+
+
+def execute(command: Command, caller: Caller) -> Result:
+    values = command.values
+    timeout_ms = number(values.get("timeout", str(DEFAULT_TIMEOUT_MS)), key="timeout", most=MOST_TIMEOUT_MS)
+    one = clone_named(values["vm"], caller.actor)
+    done = clone_execute(clone=one, command=values["command"], timeout_ms=timeout_ms, actor=caller.actor)
+    result: Result = {
+        "vm": one.name,
+        "exitCode": done.exit_code,
+        "stdout": done.stdout.decode(errors="replace")[:SHOWN_CHARACTERS],
+        "stderr": done.stderr.decode(errors="replace")[:SHOWN_CHARACTERS],
+        "output": f"Exit status {done.exit_code}",
+    }
+    if done.exit_code == 0:
+        return result
+    sentence = f"The command ended with exit status {done.exit_code}"
+    return {**result, "success": False, "output": sentence, "error": sentence, "code": "command_failed"}
+
+
+def copy_to(command: Command, caller: Caller) -> Result:
+    values = command.values
+    one = clone_named(values["vm"], caller.actor)
+    local = caller.file(values["local"], key="local")
+    clone_copy_to(clone=one, local=local, remote=values["remote"], actor=caller.actor)
+    return {
+        "output": f"{local.name} is {values['remote']} in {one.name}",
+        "vm": one.name,
+        "remote": values["remote"],
+    }
+
+
+def copy_from(command: Command, caller: Caller) -> Result:
+    values = command.values
+    one = clone_named(values["vm"], caller.actor)
+    local = Path(values["local"]) if caller.reads_own_files else import_target(values["local"], field="local")
+    clone_copy_from(clone=one, remote=values["remote"], local=local, actor=caller.actor)
+    return {"output": f"{values['remote']} of {one.name} is {local}", "vm": one.name, "local": str(local)}
+
+
+def logs(command: Command, caller: Caller) -> Result:
+    lines = number(command.values.get("lines", str(DEFAULT_LINES)), key="lines", most=10_000)
+    one = clone_named(command.values["name"], caller.actor)
+    text = clone_logs(clone=one, lines=lines, actor=caller.actor)
+    return {
+        "output": f"Serial console of {one.name}, {len(text.splitlines())} lines",
+        "vm": one.name,
+        "logs": text,
+    }

@@ -1,0 +1,70 @@
+"""One command of the command language, in the shell: `manage.py cow "clone base=demo"`."""
+
+import asyncio
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from audit.models import Via
+from audit.services import Actor
+from commands.dispatch import run_command
+from commands.follow import Follower
+from commands.service import Caller
+from cowweb.errors import DomainError
+from cowweb.people import user_named
+
+
+def parameters_in(name: str) -> dict[str, str]:
+    """The JSON object in this file; empty without one. No value is quoted in a refusal."""
+    if not name:
+        return {}
+    try:
+        given = json.loads(sys.stdin.read() if name == "-" else Path(name).read_text())
+    except (OSError, ValueError):
+        given = None
+    if not isinstance(given, dict) or not all(isinstance(text, str) for text in given.values()):
+        raise DomainError(f"--parameters {name} is no JSON object of texts", field="parameters")
+    return given
+
+
+class Command(BaseCommand):
+    help = "Runs one command of the command language, for example: cow 'clone base=demo name=web'"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("line", help="the command, quoted: verb key=value …")
+        parser.add_argument("--json", action="store_true", help="print the result object")
+        parser.add_argument(
+            "--parameters",
+            default="",
+            metavar="FILE",
+            help="the script's parameters as a JSON object of texts, secret ones too; - is standard input",
+        )
+        parser.add_argument("--as", dest="user", default="", metavar="USER", help="who acts")
+
+    def handle(self, *args: Any, line: str, json: bool, user: str, parameters: str, **options: Any) -> None:
+        try:
+            actor = Actor(user=user_named(user), via=Via.SHELL, agent="manage.py cow")
+            given = parameters_in(parameters)
+        except DomainError as error:
+            self.stderr.write(str(error))
+            sys.exit(1)
+        follower = Follower(self.stderr.write if json else self.stdout.write, actor)
+        caller = Caller(actor=actor, reads_own_files=True, parameters=given, on_run=follower.begun)
+        result = asyncio.run(follower.watch(lambda: run_command(line, caller)))
+        self.tell(result, as_json=json)
+        sys.exit(0 if result["success"] else 1)
+
+    def tell(self, result: dict[str, Any], *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(result, indent=2, ensure_ascii=False))
+            return
+        for text in (result.get("logs"), result.get("stdout") if "run" not in result else None):
+            if text:
+                self.stdout.write(text.rstrip("\n"))
+        if result.get("stderr") and "run" not in result:
+            self.stderr.write(result["stderr"].rstrip("\n"))
+        (self.stdout if result["success"] else self.stderr).write(result["output"])

@@ -1,0 +1,89 @@
+"""What the overview shows, and what the palette finds."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Count, Sum
+from django.urls import reverse
+
+from audit.models import AuditEntry
+from bases.models import BaseImage
+from clones.models import Clone
+from clones.sharing import memory_shared
+from clones.times import times_of
+from cowweb.roles import audits
+from provisioning.models import Run, Script
+
+CARDS = 8
+TIMED = 50
+RUNS_LOOKED_THROUGH = 200
+FOUND = 6
+
+
+def overview_context(user: User) -> dict[str, Any]:
+    """My machines, what copy-on-write saved, how fast clones came, what runs and who did what."""
+    clones = Clone.objects.live().visible_to(user)
+    entries = AuditEntry.objects.for_list()
+    bases = BaseImage.objects.visible_to(user).usable()
+    return {
+        "clones": clones.for_list()[:CARDS],
+        "clone_count": clones.count(),
+        "running_count": clones.filter(status=Clone.Status.RUNNING).count(),
+        "bases": bases.order_by("name")[:CARDS],
+        "base": bases.filter(name="demo").first() or bases.order_by("name").first(),
+        "runs": Run.objects.visible_to(user).for_list()[:6],
+        "entries": (entries if audits(user) else entries.filter(actor=user))[:8],
+        "saved": saved(clones),
+        "memory": memory_shared(Clone.objects.visible_to(user)),
+        "times": times_of(Clone.objects.visible_to(user), last=TIMED),
+        "room_left": max(settings.COWWEB_MAX_CLONES - Clone.objects.live().count(), 0),
+        "live_path": "/ws/overview/",
+    }
+
+
+def saved(clones: Any) -> dict[str, int]:
+    """Bytes that the clones' layers take, against full copies of their bases."""
+    sums = clones.aggregate(
+        actual=Sum("disk_bytes", default=0), full=Sum("revision__file_size", default=0), count=Count("pk")
+    )
+    return {"actual": sums["actual"], "full": sums["full"] + sums["actual"], "count": sums["count"]}
+
+
+def found(user: User, text: str) -> list[dict[str, str]]:
+    """Objects whose name has the text, each with where it is."""
+    hits = [
+        {"kind": "Base", "name": base.name, "url": reverse("base-detail", args=[base.name])}
+        for base in BaseImage.objects.visible_to(user).filter(name__icontains=text).order_by("name")[:FOUND]
+    ]
+    hits += [
+        {"kind": "Clone", "name": clone.name, "url": reverse("clone-detail", args=[clone.name])}
+        for clone in Clone.objects.live()
+        .visible_to(user)
+        .filter(name__icontains=text)
+        .order_by("-pk")[:FOUND]
+    ]
+    hits += [
+        {"kind": "Script", "name": script.name, "url": reverse("script-detail", args=[script.name])}
+        for script in Script.objects.visible_to(user).filter(name__icontains=text).order_by("name")[:FOUND]
+    ]
+    hits += [
+        {"kind": "Run", "name": f"{run.pk} {run.script_name}", "url": reverse("run-detail", args=[run.pk])}
+        for run in Run.objects.visible_to(user).filter(script_name__icontains=text).order_by("-pk")[:FOUND]
+    ]
+    return hits
+
+
+def names_for(user: User, kind: str, prefix: str) -> list[str]:
+    """The names of a kind that begin with what was typed, for completing a command."""
+    if kind == "runs":
+        newest = Run.objects.visible_to(user).order_by("-pk").values_list("pk", flat=True)
+        return [str(pk) for pk in newest[:RUNS_LOOKED_THROUGH] if str(pk).startswith(prefix)][:FOUND]
+    clones = Clone.objects.live().visible_to(user)
+    queries = {
+        "bases": BaseImage.objects.visible_to(user).usable().filter(name__startswith=prefix).order_by("name"),
+        "clones": clones.filter(name__startswith=prefix).order_by("-pk"),
+        "scripts": Script.objects.visible_to(user).filter(name__startswith=prefix).order_by("name"),
+    }
+    query = queries.get(kind)
+    return [] if query is None else list(query.values_list("name", flat=True)[:FOUND])

@@ -1,0 +1,201 @@
+"""The verbs of the command language and their keys, as data.
+
+A key's check refuses what can be told from the text alone. Names of things that should exist are left to the
+look-up, so that a wrong one is "not found" and not "invalid".
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cowweb.values import (
+    InvalidValue,
+    egress_ports,
+    machine_name,
+    memory_mb,
+    port_list,
+    script_name,
+    shown,
+    whole_number,
+)
+
+MOST_CPUS = 4096
+MOST_RUN = 10**9
+MOST_CLONES = 1000
+MOST_PORT = 65535
+MOST_HOURS = 720
+MOST_LINK = 999_999_999
+MOST_LINES = 100_000
+MOST_REVISIONS = 1_000_000
+MOST_TIMEOUT_MS = 86_400_000
+MOST_TIMEOUT_S = 86_400
+FLAG_WORDS = ("true", "false")
+AFTER_WORDS = ("stop", "keep", "remove")
+PHASES = (
+    *("parse", "allocate", "clone", "start", "ready", "runtime", "script", "checks", "snapshot"),
+    *("publish", "release"),
+)
+CHANNELS = ("agent", "ssh", "qga")
+PATHS = ("cold", "memory", "spare")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`form` is how its value is written; `names` says which objects it names, `words` its only values."""
+
+    name: str
+    form: str
+    check: Callable[[str], object] | None = None
+    words: tuple[str, ...] = ()
+    names: str = ""
+
+    @property
+    def is_flag(self) -> bool:
+        return self.words == FLAG_WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """`either` keys stand for each other: exactly one is given. With `keeps_extra`, unknown keys are kept."""
+
+    name: str
+    summary: str
+    required: tuple[Key, ...] = ()
+    optional: tuple[Key, ...] = ()
+    either: tuple[Key, ...] = ()
+    keeps_extra: bool = False
+
+    @property
+    def keys(self) -> dict[str, Key]:
+        return {key.name: key for key in (*self.either, *self.required, *self.optional)}
+
+    @property
+    def missing(self) -> str:
+        """What is said where a required key is missing."""
+        names = [key.name for key in (self.either[:1] or self.required)]
+        listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+        return f"{self.name} requires {listed} parameter{'s' if len(names) > 1 else ''}"
+
+
+def number(what: str, most: int) -> Callable[[str], object]:
+    return lambda text: whole_number(text, least=1, most=most, what=what)
+
+
+def one_of(words: tuple[str, ...]) -> Callable[[str], object]:
+    def check(text: str) -> object:
+        if text not in words:
+            raise InvalidValue(
+                f"{shown(text)} is not known here: write {', '.join(words[:-1])} or {words[-1]}"
+            )
+        return text
+
+    return check
+
+
+def flag(name: str) -> Key:
+    return Key(name, "true", one_of(FLAG_WORDS), words=FLAG_WORDS)
+
+
+NEW_NAME = Key("name", "NAME", machine_name)
+CLONE = Key("name", "NAME", names="clones")
+VM = Key("vm", "NAME", names="clones")
+BASE = Key("base", "NAME", names="bases")
+FROM = Key("from", "CLONE", names="clones")
+SCRIPT = Key("script", "NAME-OR-PATH", names="scripts")
+STORED = Key("name", "NAME", names="scripts")
+NEW_SCRIPT = Key("name", "NAME", script_name)
+SNAPSHOT = Key("snapshot_name", "NAME", names="snapshots")
+MEMORY = Key("memory", "2G", memory_mb)
+CPUS = Key("cpus", "2", number("a number of cpus", MOST_CPUS))
+COUNT = Key("count", "3", number("a number of clones", MOST_CLONES))
+PATH = Key("path", "cold", one_of(PATHS), words=PATHS)
+EGRESS = Key("egress_ports", "443,8080", egress_ports)
+PORT = Key("port", "8080", number("a TCP port", MOST_PORT))
+HOURS = Key("hours", "24", number("a number of hours", MOST_HOURS))
+LINES = Key("lines", "50", number("a number of lines", MOST_LINES))
+TIMEOUT = Key("timeout", "30000", number("a time in ms", MOST_TIMEOUT_MS))
+RUN = Key("run", "12", number("a run's number", MOST_RUN), names="runs")
+AFTER = Key("after", "stop", one_of(AFTER_WORDS), words=AFTER_WORDS)
+PUBLISH = Key("publish", "BASE", machine_name, names="bases")
+CHANNEL = Key("channel", "ssh", one_of(CHANNELS), words=CHANNELS)
+PHASE = Key("phase", "script", one_of(PHASES), words=PHASES)
+PORTS = Key("ports", "80,443", port_list)
+SECONDS = Key("timeout", "120", number("a time in seconds", MOST_TIMEOUT_S))
+PARAMETERS = Key("parameters", "'--name value NAME=value'")
+REVISION = Key("to", "2", number("a revision", MOST_REVISIONS))
+FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
+
+TABLE = (
+    Verb(
+        "register_base",
+        "inspect an image, copy it into the store, register it",
+        (NEW_NAME, Key("disk", "PATH", names="imports")),
+        (MEMORY, CPUS, flag("rexxjs_installed"), Key("os", "TEXT"), Key("description", "TEXT")),
+        keeps_extra=True,
+    ),
+    Verb("list_bases", "every base you may clone"),
+    Verb(
+        "clone",
+        "make a copy-on-write clone of a base or of another clone",
+        optional=(NEW_NAME, MEMORY, CPUS, flag("no_start"), flag("live"), COUNT, PATH, EGRESS),
+        either=(BASE, FROM),
+    ),
+    Verb(
+        "provision",
+        "clone, run a script in it, stream its output",
+        (SCRIPT,),
+        (
+            *(NEW_NAME, flag("keep_running"), flag("snapshot"), PUBLISH, AFTER, CHANNEL),
+            *(BASE, MEMORY, CPUS, PORTS, SECONDS, PARAMETERS),
+        ),
+    ),
+    Verb("cancel", "end a run and everything it started in the guest", (RUN,), (AFTER,)),
+    Verb("retry", "go on with a run that ended badly, from the phase that failed", (RUN,), (PHASE,)),
+    Verb("keep", "keep a run's clone, for a look at it", (RUN,)),
+    Verb("parse", "rehearse a script's header; makes nothing", (SCRIPT,)),
+    Verb(
+        "save_script",
+        "keep a file as a script of the library, or as its new version",
+        (NEW_SCRIPT, Key("file", "PATH", names="imports")),
+        (Key("description", "TEXT"), Key("note", "TEXT")),
+    ),
+    Verb("list_scripts", "the scripts of the library"),
+    Verb("show_script", "the text of a script", (STORED,)),
+    Verb("remove_script", "take a script out of the library", (STORED,)),
+    Verb("list", "the clones"),
+    Verb("status", "the host"),
+    Verb("inspect", "one clone", (CLONE,)),
+    Verb("start", "start a clone", (CLONE,)),
+    Verb("stop", "stop a clone", (CLONE,)),
+    Verb("restart", "stop and start a clone", (CLONE,)),
+    Verb("pause", "hold a clone's processors", (CLONE,)),
+    Verb("resume", "let a paused clone go on", (CLONE,)),
+    Verb("remove", "remove a clone and its disk", (CLONE,)),
+    Verb("start_if_stopped", "start a clone unless it runs", (CLONE,)),
+    Verb("stop_if_running", "stop a clone if it runs", (CLONE,)),
+    Verb("save_state", "keep a clone's memory on disk and stop it", (CLONE,)),
+    Verb("restore_state", "bring a clone back from its saved memory", (CLONE,)),
+    Verb("set_egress", "choose what a clone may connect to: open, none or TCP ports", (CLONE, EGRESS)),
+    Verb("forward", "make a clone's TCP port reachable on the host", (CLONE, PORT)),
+    Verb("share_port", "make a link to a clone's port, to give away", (CLONE, PORT), (HOURS,)),
+    Verb("revoke_link", "end such a link", (CLONE, Key("link", "7", number("a link", MOST_LINK)))),
+    Verb("snapshot", "take a disk snapshot of a clone", (CLONE, Key("snapshot_name", "NAME"))),
+    Verb("restore", "bring a clone's disk back to a snapshot", (CLONE, SNAPSHOT)),
+    Verb("flatten", "have a clone's disk stand on its base alone", (CLONE,)),
+    Verb(
+        "promote",
+        "publish a stopped clone as a base, or as its base's next revision",
+        (CLONE, Key("as", "BASE", names="bases")),
+    ),
+    Verb(
+        "rebase",
+        "move a stopped clone, or all of a base, to a newer revision",
+        optional=(REVISION, flag("rehearse")),
+        either=(CLONE, BASE),
+    ),
+    Verb("execute", "run one command in a clone", (VM, Key("command", "'COMMAND'")), (TIMEOUT,)),
+    Verb("copy_to", "copy a file into a clone", FILES),
+    Verb("copy_from", "copy a file out of a clone", FILES),
+    Verb("logs", "the tail of a clone's serial console", (CLONE,), (LINES,)),
+    Verb("security_audit", "the tail of the audit trail", (), (LINES,)),
+)
+VERBS = {verb.name: verb for verb in TABLE}

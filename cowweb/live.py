@@ -1,0 +1,108 @@
+"""The doorbell: `ring(topic)` tells every open page of a topic that something changed, after the commit.
+
+A message carries a topic and never content; who hears it reads the database. Within the serving process
+a ring goes straight to the channel layer of the server's loop. What another process commits (a shell, a
+worker) reaches the pages over Redis where it is set, and otherwise by a row in `Ring` that the server's
+`watch` task picks up, woken by SQLite's `data_version`. Imports no app.
+
+Example::
+
+    ring("clones", f"clone.{clone.pk}")
+"""
+
+import asyncio
+import logging
+import os
+import time
+from dataclasses import dataclass
+
+from asgiref.sync import async_to_sync, sync_to_async
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.db import connection, transaction
+
+from cowweb.models import Ring
+
+logger = logging.getLogger(__name__)
+
+WATCH_INTERVAL_S = 0.1
+RING_KEPT_ROWS = 10_000
+SENDER = f"{os.getpid()}.{time.time_ns()}"
+
+
+@dataclass
+class Attached:
+    """The server's loop, once this process serves pages."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+attached = Attached()
+
+
+def attach(loop: asyncio.AbstractEventLoop) -> None:
+    """This process serves pages on `loop`: rings go straight there."""
+    attached.loop = loop
+
+
+def ring(*topics: str) -> None:
+    """Tells everyone who watches these topics, once the current transaction is committed."""
+    if not settings.REDIS_URL:
+        Ring.objects.bulk_create([Ring(topic=topic, sender=SENDER) for topic in topics])
+    transaction.on_commit(lambda: deliver(*topics))
+
+
+def deliver(*topics: str) -> None:
+    """Sends the rings from this process, from any thread."""
+    if attached.loop is not None:
+        asyncio.run_coroutine_threadsafe(send(*topics), attached.loop)
+    elif settings.REDIS_URL:
+        async_to_sync(send)(*topics)
+
+
+async def send(*topics: str) -> None:
+    """Rings the groups of these topics."""
+    layer = get_channel_layer()
+    for topic in topics:
+        await layer.group_send(topic, {"type": "ring", "topic": topic})
+
+
+async def watch() -> None:
+    """Rings for what other processes committed; runs for as long as the server does."""
+    cursor = await sync_to_async(last_ring)()
+    version = None
+    while True:
+        await asyncio.sleep(WATCH_INTERVAL_S)
+        try:
+            seen = await sync_to_async(data_version)()
+            if seen is not None and seen == version:
+                continue
+            version = seen
+            cursor, topics = await sync_to_async(foreign_rings)(cursor)
+            await send(*topics)
+        except Exception:
+            logger.exception("The doorbell missed a turn")
+
+
+def data_version() -> int | None:
+    """SQLite's counter of commits by other connections; None where there is no such counter."""
+    if connection.vendor != "sqlite":
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA data_version")
+        return int(cursor.fetchone()[0])
+
+
+def last_ring() -> int:
+    newest = Ring.objects.order_by("-pk").first()
+    return newest.pk if newest else 0
+
+
+def foreign_rings(cursor: int) -> tuple[int, list[str]]:
+    """What others rang after `cursor`: the new cursor and the topics, each once."""
+    rows = list(Ring.objects.filter(pk__gt=cursor).order_by("pk").values_list("pk", "topic", "sender"))
+    if not rows:
+        return cursor, []
+    if rows[-1][0] % 1000 < len(rows):
+        Ring.objects.filter(pk__lt=rows[-1][0] - RING_KEPT_ROWS).delete()
+    return rows[-1][0], list(dict.fromkeys(topic for _, topic, sender in rows if sender != SENDER))

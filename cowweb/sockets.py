@@ -1,0 +1,108 @@
+"""The live part of a page: sends the partial now, and again whenever one of its topics rings.
+
+It receives nothing from the browser. A burst of rings is one redraw, and a redraw that changed nothing is
+not sent. Subclasses say who may watch, what topics, and how the partial is rendered.
+
+Example::
+
+    class CloneConsumer(LivePart):
+        def allowed(self) -> bool: ...
+        def topics(self) -> list[str]: ...
+        def render(self) -> str: ...
+"""
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth.models import User
+
+SHORTEST_REST_S, LONGEST_REST_S = 0.005, 0.1
+FORBIDDEN = 4403
+USER_RECHECK_S = 30.0
+
+
+class LivePart(AsyncWebsocketConsumer):
+    user: User
+
+    def allowed(self) -> bool:
+        """Whether `self.user` may watch this; raises or returns False otherwise. Runs in a thread."""
+        raise NotImplementedError
+
+    def topics(self) -> list[str]:
+        raise NotImplementedError
+
+    def render(self) -> str:
+        """The partial, as an out-of-band swap. Runs in a thread."""
+        raise NotImplementedError
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The page's own query string, so that the live part is the same view of the same things."""
+        pairs = parse_qs(self.scope["query_string"].decode("latin-1"))
+        return {key: values[-1] for key, values in pairs.items()}
+
+    async def connect(self) -> None:
+        self.sent = ""
+        self.is_stale = asyncio.Event()
+        self.painter: asyncio.Task[None] | None = None
+        self.user = self.scope["user"]
+        await self.accept()
+        if not await database_sync_to_async(self.may_watch)():
+            await self.close(code=FORBIDDEN)
+            return
+        for topic in self.topics():
+            await self.channel_layer.group_add(topic, self.channel_name)
+        self.is_stale.set()
+        self.painter = asyncio.create_task(self.paint())
+
+    def may_watch(self) -> bool:
+        """Signed in, not disabled since, and allowed."""
+        # read anew: what they may see is drawn from the role they have now
+        user = User.objects.select_related("person").filter(pk=self.user.pk, is_active=True).first()
+        if user is None:
+            return False
+        self.user = user
+        return self.allowed()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """A ring sets a flag and touches no database, so it needs no turn in the database's thread before."""
+        if message["type"] == "ring":
+            self.is_stale.set()
+        else:
+            await super().dispatch(message)
+
+    async def paint(self) -> None:
+        """Redraws when something rang, and looks at the right to watch from time to time."""
+        looked = time.monotonic()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.is_stale.wait(), USER_RECHECK_S)
+            if time.monotonic() - looked >= USER_RECHECK_S:
+                looked = time.monotonic()
+                if not await database_sync_to_async(self.may_watch)():
+                    await self.close(code=FORBIDDEN)
+                    return
+            if self.is_stale.is_set():
+                self.is_stale.clear()
+                began = time.monotonic()
+                await self.draw()
+                # As long as drawing took: quick when the server is idle, gentle when it is not.
+                rest = time.monotonic() - began
+                await asyncio.sleep(min(max(rest, SHORTEST_REST_S), LONGEST_REST_S))
+
+    async def draw(self) -> None:
+        html = await database_sync_to_async(self.render)()
+        if html != self.sent:
+            self.sent = html
+            await self.send(text_data=html)
+
+    async def disconnect(self, code: int) -> None:
+        if self.painter:
+            self.painter.cancel()
+        for topic in self.topics():
+            await self.channel_layer.group_discard(topic, self.channel_name)

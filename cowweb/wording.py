@@ -1,0 +1,64 @@
+"""Numbers and times in the words the pages use. Pure functions; the tags in `templatetags.cow` wrap them.
+
+Example::
+
+    size(2_147_483_648)        # "2 GiB"
+    duration(184.2)            # "184 ms"
+    ago(then, now)             # "3 minutes ago"
+"""
+
+from datetime import datetime
+
+SIZE_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+UNKNOWN = "\N{EN DASH}"
+SECOND_MS = 1000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+AGES = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
+
+
+def size(count: float | None) -> str:
+    """Bytes for people: three digits at most, binary units."""
+    if count is None:
+        return UNKNOWN
+    value, unit = float(count), 0
+    while value >= 1000 and unit < len(SIZE_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    digits = 0 if value >= 100 or unit == 0 else 1
+    return f"{value:.{digits}f}".removesuffix(".0") + f" {SIZE_UNITS[unit]}"
+
+
+def duration(ms: float | None) -> str:
+    """Milliseconds while they matter, then seconds, minutes, hours."""
+    if ms is None:
+        return UNKNOWN
+    if ms < 0.05:
+        return "0 ms"
+    if ms < 1:
+        return f"{ms:.1f} ms"
+    if ms < SECOND_MS - 0.5:
+        return f"{ms:.0f} ms"
+    if ms < 10 * SECOND_MS - 5:
+        return f"{ms / SECOND_MS:.2f} s"
+    if ms < MINUTE_MS - 50:
+        return f"{ms / SECOND_MS:.1f} s"
+    if ms < HOUR_MS:
+        minutes, rest = divmod(round(ms / SECOND_MS), 60)
+        return f"{minutes} min {rest:02d} s"
+    hours, rest = divmod(round(ms / MINUTE_MS), 60)
+    return f"{hours} h {rest:02d} min"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago, or how long until, in its largest whole unit."""
+    seconds = (now - then).total_seconds()
+    distance = abs(seconds)
+    if distance < 5:
+        return "just now"
+    number, unit = int(distance), "second"
+    for length, name in AGES:
+        if distance >= length:
+            number, unit = int(distance // length), name
+            break
+    words = f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+    return f"{words} ago" if seconds > 0 else f"in {words}"

@@ -1,0 +1,406 @@
+"""The driver contract: what every technology that can run clones must offer.
+
+A driver is pure Python and knows nothing of Django. Every call blocks, has a deadline, and raises a
+`DriverError`. What a call makes it unmakes when it fails. Handles (`MachineRecord`) are plain data, so
+that any process on the host can adopt a machine that another one started.
+
+Example::
+
+    driver = driver_for("qemu")
+    driver.disk_create(disk, backing=base)
+    started = driver.start(spec)
+    with driver.guest(spec, started.record, started.forwards) as guest:
+        guest.wait_ready(timeout_s=60)
+        print(guest.run("uname -a").stdout)
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self
+from uuid import UUID
+
+Stream = Literal["stdout", "stderr"]
+OnOutput = Callable[[Stream, bytes], None]
+OnPercent = Callable[[float], None]
+Channel = Literal["agent", "ssh", "qga"]
+SnapshotNames = Sequence[str]
+
+
+class MachineStatus(StrEnum):
+    """What the host says of a machine, now."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    GONE = "gone"  # no such process (any more), or the pid belongs to a stranger
+
+
+class Ending(StrEnum):
+    """Why a machine's process is gone."""
+
+    POWER_OFF = "power-off"  # the guest's own
+    RESET = "reset"  # the guest's, of a machine that cannot boot again by itself
+    ENDED = "ended"  # by us, by a signal, or by a crash
+
+
+class BootKind(StrEnum):
+    BIOS = "bios"
+    UEFI = "uefi"
+    KERNEL = "kernel"  # kernel and initrd are passed from outside
+
+
+class SeedKind(StrEnum):
+    """How a booting guest learns its name and keys."""
+
+    FW_CFG = "fw_cfg"  # our first-boot hook reads QEMU's firmware configuration device
+    NOCLOUD = "nocloud"  # cloud-init, from a small attached volume labelled `cidata`
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    kind: BootKind
+    kernel: Path | None = None
+    initrd: Path | None = None
+    cmdline: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a machine is: made on the host, pushed into the guest, pinned by the host."""
+
+    hostname: str
+    ssh_user: str
+    login_key: str  # OpenSSH private key text, one pair per clone
+    login_public: str  # OpenSSH public key line
+    host_key: str  # OpenSSH private key text of the guest's SSH server
+    host_public: str  # OpenSSH public key line, pinned
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Where guest RAM is, and what a machine that does not boot goes on from.
+
+    `shared`: the machine writes to the file, which is how a template is made. Otherwise the file is mapped
+    copy-on-write, and the machine goes on from the saved device `state` instead of booting. Without a file
+    the RAM is ordinary, and `state` is of the whole machine.
+    """
+
+    file: Path | None
+    shared: bool
+    state: Path | None = None
+    paused: bool = False  # load, and wait for `resume`: a spare
+    held: bool = False  # nothing gets in or out of it before `let_out`
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSpec:
+    """Everything needed to start one machine. No text in it comes from a user unchecked."""
+
+    uuid: UUID
+    name: str
+    folder: Path  # the machine's own folder, 0700: sockets, logs, record
+    disk: Path
+    memory_mb: int
+    cpus: int
+    boot: Boot
+    identity: Identity
+    seed: SeedKind = SeedKind.FW_CFG
+    ports: tuple[int, ...] = ()  # guest TCP ports to forward; 22 is always forwarded
+    egress_ports: tuple[int, ...] | None = None  # may connect to these; None: to everything but the host
+    memory: Memory | None = None  # None: ordinary RAM, from a boot
+    agent: bool = False  # whether our streaming agent is in its disk
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRecord:
+    """A running machine's facts, enough to adopt it: all must match before anything is signalled."""
+
+    pid: int
+    started_ticks: int  # field 22 of /proc/<pid>/stat
+    boot_id: str  # /proc/sys/kernel/random/boot_id
+    uuid: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMemory:
+    """What saving a whole machine took."""
+
+    took_ms: float
+    size: int  # bytes of the file
+
+
+@dataclass(frozen=True, slots=True)
+class PortForward:
+    guest_port: int
+    host_port: int  # on 127.0.0.1, chosen by the kernel and read back
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    record: MachineRecord
+    forwards: tuple[PortForward, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What an image file says of itself. Sizes in bytes."""
+
+    format: str
+    virtual_size: int
+    actual_size: int
+    backing_file: str | None = None
+    data_file: str | None = None
+    encrypted: bool = False
+    cluster_size: int = 65536
+    snapshots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What looking through an image's tables found."""
+
+    corruptions: int
+    leaks: int
+    errors: int = 0  # of the check itself: what could not be read
+
+    @property
+    def clean(self) -> bool:
+        return not self.corruptions and not self.leaks and not self.errors
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUsage:
+    virtual_size: int
+    actual_size: int  # bytes allocated for this layer alone
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """Guest memory of a running machine. One with ordinary memory maps nothing: all it holds is its own."""
+
+    private_bytes: int  # copied for this machine alone
+    mapped_bytes: int  # mapped from the file of a template, most of it shared
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    exit_code: int
+    stdout: bytes = b""
+    stderr: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceleratorVerdict:
+    accelerator: Literal["kvm", "tcg"]
+    reason: str  # one sentence for people
+    kvm_ms: float | None = None
+    tcg_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enforcement:
+    """Whether a host can hold a guest to what it may connect to. The reason is a sentence for people."""
+
+    holds: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """What a guest tried to reach and may not, since its machine started."""
+
+    attempts: int
+    tries: Mapping[str, int]  # `address:port/protocol` as the host sees it, and how often; not every one
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    accelerator: AcceleratorVerdict
+    hypervisor_version: str
+    cpus: int
+    memory_bytes: int
+    memory_available_bytes: int
+    disk_bytes: int
+    disk_free_bytes: int
+    egress: Enforcement
+    problems: tuple[str, ...] = field(default_factory=tuple)
+
+
+class CancelSignal(Protocol):
+    """A `threading.Event` fits; so does anything that looks a flag up in the database."""
+
+    def is_set(self) -> bool: ...
+
+
+class Guest(Protocol):
+    """A way into a running guest. Use it as a context manager; it closes its connection."""
+
+    @property
+    def channel(self) -> Channel: ...
+
+    def wait_ready(self, *, timeout_s: float, cancel: CancelSignal | None = None) -> None:
+        """Returns once the guest answered a command; raises TimedOut or Cancelled otherwise."""
+
+    def run(
+        self,
+        command: str,
+        *,
+        stdin: bytes | None = None,
+        timeout_s: float = 60.0,
+        on_output: OnOutput | None = None,
+        cancel: CancelSignal | None = None,
+        token: str | None = None,
+    ) -> ExecResult:
+        """Runs a shell command. With `on_output` bytes go there as they come and the result carries none.
+
+        On timeout or cancel the command's whole process tree is ended in the guest (also what detached
+        itself), gracefully and then by force, within 5 seconds, and TimedOut or Cancelled is raised.
+        `token` (32 hexadecimal digits) marks the processes for `end_run`.
+        """
+
+    def end_run(self, token: str) -> int | None:
+        """Ends what was started with this token; how many processes are left, None when that is unknown."""
+
+    def put(self, local: Path, remote: str, *, mode: int = 0o644) -> None: ...
+
+    def get(self, remote: str, local: Path) -> None: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Driver(Protocol):
+    """One technology on one host."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def facts(self) -> HostFacts: ...
+
+    def image_inspect(self, path: Path) -> ImageInfo:
+        """What an image says of itself; nothing that it refers to is opened."""
+
+    def image_check(self, path: Path) -> CheckResult:
+        """Looks for damage in this image alone; changes nothing."""
+
+    def disk_create(self, disk: Path, *, backing: Path) -> None: ...
+
+    def disk_usage(self, disk: Path) -> DiskUsage: ...
+
+    def disk_chain(self, disk: Path) -> tuple[Path, ...]: ...
+
+    def disk_rebuild(
+        self, disk: Path, target: Path, *, backing: Path, on_percent: OnPercent, cancel: CancelSignal
+    ) -> None:
+        """A new layer on `backing` that shows what `disk` shows. `disk` is only read."""
+
+    def disk_standalone(
+        self, disk: Path, target: Path, *, on_percent: OnPercent, cancel: CancelSignal
+    ) -> None:
+        """A new image on nothing that shows what `disk` shows. `disk` is only read."""
+
+    def layer_put(self, record: MachineRecord, overlay: Path, *, mark: str) -> bool:
+        """A running machine goes on writing to `overlay`, an empty layer on its disk. True when its guest
+        held its file systems still for that; otherwise what is below is as after a power cut."""
+
+    def writes_to(self, record: MachineRecord, mark: str) -> bool:
+        """Whether a running machine writes to the layer that `layer_put` put with this mark."""
+
+    def disk_stream(
+        self, record: MachineRecord, *, base: Path, on_percent: OnPercent, cancel: CancelSignal
+    ) -> None:
+        """Draws everything between a running machine's top layer and `base` into the top layer."""
+
+    def start(self, spec: MachineSpec) -> Started: ...
+
+    def fingerprint(self, spec: MachineSpec) -> str:
+        """Equal for machines that can go on from each other's saved state; changes with the hypervisor."""
+
+    def forward(self, record: MachineRecord, guest_ports: Sequence[int]) -> tuple[PortForward, ...]:
+        """Forwards more ports of a running machine; returns all of its forwards."""
+
+    def egress(self) -> Enforcement:
+        """Whether guests can be held to `egress_ports`. Where not, `start` refuses all but `()`."""
+
+    def egress_set(self, record: MachineRecord, ports: Sequence[int] | None) -> None:
+        """Holds a running machine to other ports; its live connections to the rest end."""
+
+    def egress_kept(self, wanted: Mapping[UUID, tuple[int, ...] | None]) -> Mapping[UUID, Denied | None]:
+        """What these running machines were denied; None for one that had lost its rules and is held again."""
+
+    def egress_end(self, uuid: UUID) -> Denied | None:
+        """What an ended machine was denied in all; then its rules are forgotten."""
+
+    def egress_stale(self, before: Collection[int]) -> Collection[int]:
+        """Rules of machines that do not run, on the whole host; those seen `before` as well are removed."""
+
+    def save_and_end(self, record: MachineRecord, state: Path) -> float:
+        """Saves the devices of a machine with shared memory, then ends it. Milliseconds of the saving."""
+
+    def save_whole_and_end(self, record: MachineRecord, state: Path) -> SavedMemory:
+        """Saves any machine, devices and memory, to a new private file, then ends it; it goes on when it
+        cannot be saved."""
+
+    def branch(self, record: MachineRecord, overlay: Path, *, mark: str, state: Path) -> float:
+        """Writes a running machine's moment down: its memory and devices to the new file `state`, its disk by
+        going on in `overlay`, an empty layer on it. Milliseconds that it stood for that; it runs on.
+        Refused in words where no other machine could go on from it. That is to be started `paused`, as it
+        may have stood still at that moment, and `held`."""
+
+    def branch_ended(self, record: MachineRecord) -> None:
+        """Lets a machine go on that a server left standing when it died while branching it."""
+
+    def let_out(self, record: MachineRecord) -> None:
+        """Opens the network of a machine that was started held; what waited goes through."""
+
+    def status(self, record: MachineRecord) -> MachineStatus: ...
+
+    def running(self, root: Path) -> tuple[MachineRecord, ...]:
+        """Every machine below this folder that runs, known to anyone or not."""
+
+    def alive(self, record: MachineRecord) -> bool:
+        """Whether its process runs; cheap, asks nobody."""
+
+    def memory_use(self, record: MachineRecord) -> MemoryUse:
+        """What of its memory is its own; nothing when it does not run. Cheap, asks nobody."""
+
+    def pause(self, record: MachineRecord) -> None: ...
+
+    def resume(self, record: MachineRecord) -> None: ...
+
+    def shutdown(self, record: MachineRecord, *, grace_s: float) -> bool:
+        """Asks the guest to power off, then uses force. True when the guest went by itself."""
+
+    def kill(self, record: MachineRecord) -> None: ...
+
+    def ending(self, folder: Path) -> Ending:
+        """Why the last process of this machine, which is gone, went."""
+
+    def snapshot_create(self, disk: Path, name: str, record: MachineRecord | None) -> None: ...
+
+    def snapshot_restore(self, disk: Path, name: str) -> None: ...
+
+    def snapshot_delete(self, disk: Path, name: str, record: MachineRecord | None) -> None: ...
+
+    def snapshot_extract(self, disk: Path, name: str, target: Path, *, backing: Path) -> None:
+        """A new layer on `backing`, on which `disk` stands, as the snapshot inside `disk` has it."""
+
+    def console_tail(self, folder: Path, *, lines: int = 50) -> str: ...
+
+    def guest(
+        self,
+        spec: MachineSpec,
+        record: MachineRecord,
+        forwards: Sequence[PortForward],
+        *,
+        channel: Channel | None = None,
+    ) -> Guest:
+        """The best way in; `channel` forces one, and is Refused where the machine lacks it."""

@@ -1,0 +1,78 @@
+"""Choosing the way into a guest: our agent where it is, SSH where it answers, QEMU's own agent otherwise.
+
+Example::
+
+    with open_guest(spec, started.record, started.forwards) as guest:
+        guest.wait_ready(timeout_s=60)
+        print(guest.channel, guest.run("hostname").stdout)
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from hosts.drivers.agent import AgentGuest
+from hosts.drivers.base import Channel, Guest, MachineRecord, MachineSpec, PortForward
+from hosts.drivers.either_guest import EitherGuest
+from hosts.drivers.errors import Refused
+from hosts.drivers.qga_guest import QgaGuest
+from hosts.drivers.ssh import SshGuest
+
+SSH_PORT = 22
+Opener = Callable[[MachineSpec, MachineRecord, Sequence[PortForward]], Guest]
+
+
+def open_guest(
+    spec: MachineSpec,
+    record: MachineRecord,
+    forwards: Sequence[PortForward],
+    *,
+    channel: Channel | None = None,
+) -> Guest:
+    """Nothing is said to the guest yet. `channel` forces one way; Refused where this machine lacks it."""
+    if channel is not None:
+        opener = OPENERS.get(channel)
+        if opener is None:
+            raise Refused(f"this host has no {channel} channel into guests")
+        return opener(spec, record, forwards)
+    if spec.agent:
+        return open_agent(spec, record, forwards)
+    if _ssh_port(forwards) is None or not _has_keys(spec):
+        return open_qga(spec, record, forwards)
+    return EitherGuest(_ssh(spec, forwards), _qga(record), record)
+
+
+def open_ssh(spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward]) -> Guest:
+    return _ssh(spec, forwards)
+
+
+def open_qga(spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward]) -> Guest:
+    return _qga(record)
+
+
+def open_agent(spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward]) -> Guest:
+    if not spec.agent:
+        raise Refused("our agent is not in this machine's disk")
+    return AgentGuest(Path(record.folder))
+
+
+# A further channel is one more line here, and its place in the order of `EitherGuest`.
+OPENERS: Mapping[Channel, Opener] = {"agent": open_agent, "ssh": open_ssh, "qga": open_qga}
+
+
+def _ssh(spec: MachineSpec, forwards: Sequence[PortForward]) -> SshGuest:
+    port = _ssh_port(forwards)
+    if port is None or not _has_keys(spec):
+        raise Refused("this machine has no SSH: port 22 is not forwarded or it has no keys")
+    return SshGuest(port, spec.identity)
+
+
+def _qga(record: MachineRecord) -> QgaGuest:
+    return QgaGuest(Path(record.folder))
+
+
+def _ssh_port(forwards: Sequence[PortForward]) -> int | None:
+    return next((each.host_port for each in forwards if each.guest_port == SSH_PORT), None)
+
+
+def _has_keys(spec: MachineSpec) -> bool:
+    return bool(spec.identity.login_key and spec.identity.host_public)

@@ -1,0 +1,67 @@
+"""What this host has, for machines to use."""
+
+import functools
+import os
+import re
+import shutil
+from pathlib import Path
+
+from hosts.drivers.base import AcceleratorVerdict, HostFacts
+from hosts.drivers.egress import look_again
+from hosts.drivers.errors import DriverError
+from hosts.drivers.machine_args import PROGRAM
+from hosts.drivers.process import program, run
+
+NEEDED = (PROGRAM, "qemu-img", "setpriv", "prlimit")
+VERSION = re.compile(r"version (\d+\.\d+(?:\.\d+)?)", re.ASCII)
+ASK_S = 20.0
+KIB = 1024
+
+
+def host_facts(folder: Path, *, verdict: AcceleratorVerdict, run_as: str | None) -> HostFacts:
+    """`folder` is where the disks are; the nearest folder above it that exists is looked at."""
+    memory = _memory()
+    disk = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists()))
+    return HostFacts(
+        accelerator=verdict,
+        hypervisor_version=qemu_version() or "",
+        cpus=len(os.sched_getaffinity(0)),
+        memory_bytes=memory["MemTotal"],
+        memory_available_bytes=memory["MemAvailable"],
+        disk_bytes=disk.total,
+        disk_free_bytes=disk.free,
+        egress=look_again(),
+        problems=tuple(_problems(run_as)),
+    )
+
+
+def qemu_version() -> str | None:
+    """QEMU's version, such as `7.2.22`; None when it is not installed or does not run."""
+    try:
+        path = Path(program(PROGRAM))
+        return _version(path, path.stat().st_mtime_ns)
+    except DriverError:
+        return None
+
+
+@functools.lru_cache(maxsize=4)
+def _version(path: Path, _changed_ns: int) -> str | None:
+    found = VERSION.search(run([str(path), "--version"], timeout_s=ASK_S).stdout.decode(errors="replace"))
+    return found.group(1) if found else None
+
+
+def _problems(run_as: str | None) -> list[str]:
+    problems = []
+    for name in NEEDED:
+        try:
+            program(name)
+        except DriverError as error:
+            problems.append(str(error))
+    if os.geteuid() == 0 and not run_as:
+        problems.append("the server runs as root and no other user is named for QEMU to run as")
+    return problems
+
+
+def _memory() -> dict[str, int]:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return {name: int(rest.split()[0]) * KIB for name, rest in (line.split(":", 1) for line in lines)}

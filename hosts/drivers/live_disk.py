@@ -1,0 +1,212 @@
+"""The disk of a running machine: a new layer put on top of it, and the layers below drawn into it.
+
+Example::
+
+    frozen = layer_put(record, overlay, mark="ab12…")     # the guest writes to `overlay` from now on
+    stream(record, base=store / "….qcow2", on_percent=print)
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hosts.drivers.base import CancelSignal, MachineRecord, OnPercent
+from hosts.drivers.confine import hand_over
+from hosts.drivers.deadline import Deadline
+from hosts.drivers.errors import DriverError, NotFound
+from hosts.drivers.followed import no_percent
+from hosts.drivers.layer_names import check_read_only, findable
+from hosts.drivers.lifecycle import monitor
+from hosts.drivers.machine_args import DISK
+from hosts.drivers.qga import GuestAgent
+from hosts.drivers.qmp import Qmp
+
+FREEZE_S = 3.0
+THAW_S = 10.0
+SWITCH_S = 30.0
+FLUSH_S = 600.0
+LONG_S = 6 * 3600.0
+LOOK_S = 0.3
+STREAM = "flatten"
+NODES = "query-named-block-nodes"
+FLAT = {"flat": True}
+
+
+def top_node(qmp: Qmp) -> str:
+    """The node that the guest's disk writes to: the first, or that of the last layer put on it."""
+    return disk_among(qmp.execute("query-block"))
+
+
+def disk_among(devices: Sequence[Mapping[str, Any]]) -> str:
+    """That node among what `query-block` answers."""
+    for device in devices:
+        name = str(device.get("inserted", {}).get("node-name", ""))
+        if name == DISK or name.startswith(f"{DISK}-"):
+            return name
+    raise NotFound("the machine has no disk")
+
+
+def writes_to(record: MachineRecord, mark: str) -> bool:
+    """Whether the layer of this mark is the one that the guest writes to now."""
+    with monitor(record) as qmp:
+        return top_node(qmp) == f"{DISK}-{mark}"
+
+
+def layer_put(record: MachineRecord, overlay: Path, *, mark: str, run_as: str | None = None) -> bool:
+    """The guest goes on writing to `overlay`, an empty layer on its disk; what it wrote stays as it is.
+
+    True when the guest's agent held its file systems still for that moment; otherwise the layer below
+    is as after a power cut. `mark`: at most 26 characters, once per machine's life.
+    """
+    hand_over([overlay], run_as=run_as)
+    with monitor(record) as qmp, frozen(Path(record.folder)) as is_frozen:
+        node = f"{DISK}-{mark}"
+        file = {"driver": "file", "filename": str(overlay)}
+        qmp.execute(
+            "blockdev-add",
+            {"driver": "qcow2", "node-name": node, "file": file, "backing": None, "discard": "unmap"},
+        )
+        try:
+            top = top_node(qmp)
+            with findable(qmp.execute(NODES, FLAT), top=top, overlay=node):
+                qmp.execute("blockdev-snapshot", {"node": top, "overlay": node}, timeout_s=SWITCH_S)
+        except DriverError:
+            with contextlib.suppress(DriverError):
+                qmp.execute("blockdev-del", {"node-name": node})
+            raise
+        check_read_only(qmp.execute(NODES, FLAT), layer=top)
+    return is_frozen
+
+
+@contextlib.contextmanager
+def frozen(folder: Path) -> Iterator[bool]:
+    """The guest's file systems held still by its agent, where it has one that answers."""
+    with contextlib.ExitStack() as held:
+        is_frozen = False
+        with contextlib.suppress(DriverError):
+            is_frozen = _freeze(GuestAgent(folder), held)
+        yield is_frozen
+
+
+def _freeze(agent: GuestAgent, held: contextlib.ExitStack) -> bool:
+    """Whatever an agent that is there answers to the freezing, it is told to let go afterwards."""
+
+    def thaw() -> None:
+        with contextlib.suppress(DriverError), agent.session(Deadline(THAW_S, what="letting go")) as session:
+            session.call("guest-fsfreeze-thaw")
+
+    with agent.session(Deadline(FREEZE_S, what="holding the file systems still")) as session:
+        held.callback(thaw)
+        count = session.call("guest-fsfreeze-freeze")
+    return isinstance(count, int) and count > 0
+
+
+def stream(
+    record: MachineRecord,
+    *,
+    base: Path,
+    on_percent: OnPercent = no_percent,
+    cancel: CancelSignal | None = None,
+) -> None:
+    """Copies what lies between the running machine's top layer and `base` into the top layer.
+
+    A stream that an earlier caller began is gone on with. Ended at any point, also by a kill right after the
+    last byte, the disk is as good as before.
+    """
+    with monitor(record) as qmp:
+        if _job(qmp) is None:
+            _begin(qmp, base)
+    _follow(record, Deadline(LONG_S, cancel, what="flattening"), on_percent)
+
+
+def _begin(qmp: Qmp, base: Path) -> None:
+    node = _node_of(qmp, base)
+    qmp.execute(
+        "block-stream",
+        {
+            "job-id": STREAM,
+            "device": top_node(qmp),
+            "base-node": node,
+            "backing-file": str(base),
+            "auto-finalize": False,
+            "auto-dismiss": False,
+        },
+    )
+
+
+def _node_of(qmp: Qmp, file: Path) -> str:
+    for node in qmp.execute(NODES, FLAT):
+        if node["drv"] == "qcow2" and node["image"]["filename"] == str(file):
+            return str(node["node-name"])
+    raise NotFound(f"the machine's disk does not stand on {file.name}")
+
+
+def _job(qmp: Qmp) -> dict[str, Any] | None:
+    return next((job for job in qmp.execute("query-jobs") if job["id"] == STREAM), None)
+
+
+def _follow(record: MachineRecord, watch: Deadline, on_percent: OnPercent) -> None:
+    """Until the stream is over; asked to stop, it is cancelled first. A connection per look, so that
+    others get theirs."""
+    try:
+        while True:
+            watch.check()
+            with monitor(record) as qmp:
+                if _over(qmp, on_percent):
+                    return
+            watch.pause(LOOK_S)
+    except DriverError:
+        with contextlib.suppress(DriverError):
+            _cancelled(record)
+        raise
+
+
+def _over(qmp: Qmp, on_percent: OnPercent) -> bool:
+    job = _job(qmp)
+    if job is None:
+        raise DriverError("QEMU forgot about the flattening")
+    if job["status"] == "concluded":
+        qmp.execute("job-dismiss", {"id": STREAM})
+        if "error" in job:
+            raise DriverError(f"QEMU could not flatten the disk: {job['error']}")
+        _flushed(qmp)  # what it stood on may go now
+        return True
+    if job["status"] == "pending":
+        _finalized(qmp)
+    on_percent(100 * job["current-progress"] / max(job["total-progress"], 1))
+    return False
+
+
+def _finalized(qmp: Qmp) -> None:
+    """QEMU names the new ground in the image's head at once, but may still hold back where in the image the
+    copied clusters are. Killed between the two, the disk would have lost them."""
+    _flushed(qmp)
+    qmp.execute("job-finalize", {"id": STREAM}, timeout_s=SWITCH_S)
+
+
+def _flushed(qmp: Qmp) -> None:
+    """What QEMU holds back of the disk is on the host's, which takes as long as that is slow."""
+    said = qmp.hmp(f'qemu-io {top_node(qmp)} "flush"', timeout_s=FLUSH_S)
+    if said.strip():
+        raise DriverError(f"QEMU could not write the disk out: {said.strip()}")
+
+
+def _cancelled(record: MachineRecord) -> None:
+    with monitor(record) as qmp:
+        job = _job(qmp)
+        if job is None:
+            return
+        if job["status"] != "concluded":
+            qmp.execute("block-job-cancel", {"device": STREAM})
+    until = time.monotonic() + SWITCH_S
+    while time.monotonic() < until:
+        with monitor(record) as qmp:
+            job = _job(qmp)
+            if job is None:
+                return
+            if job["status"] == "concluded":
+                qmp.execute("job-dismiss", {"id": STREAM})
+                return
+        time.sleep(LOOK_S)

@@ -1,0 +1,53 @@
+"""Programs sign in to the HTTP API with a token: `Authorization: Bearer cow_…`.
+
+A request that carries a token carries no session, so it needs no CSRF token either: no browser adds the
+header by itself. Without either, the API answers in JSON instead of leading to the sign-in page.
+"""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from people.tokens import token_of
+
+API = "/api/"
+SCHEME = "bearer "
+
+
+class TokenMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(API):
+            header = request.headers.get("Authorization", "")
+            if header[: len(SCHEME)].lower() == SCHEME:
+                if not self.entered(request, header[len(SCHEME) :].strip()):
+                    return refused("This token is unknown, revoked or expired: make a new one under Settings")
+            elif not request.user.is_authenticated:
+                return refused("Sign in, or send a token: Authorization: Bearer cow_…")
+        return self.get_response(request)
+
+    def entered(self, request: HttpRequest, secret: str) -> bool:
+        """Puts the token's account in the place of the session's."""
+        token = token_of(secret, address=request.META.get("REMOTE_ADDR", "") or "")
+        if token is None:
+            return False
+        request.user = token.user
+        request.token_scope = token.scope  # type: ignore[attr-defined]
+        request.META["HTTP_USER_AGENT"] = f"token {token.name} · {request.headers.get('User-Agent', '')}"
+        request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+        return True
+
+
+def refused(sentence: str) -> JsonResponse:
+    result = {
+        "success": False,
+        "operation": "",
+        "output": sentence,
+        "error": sentence,
+        "code": "unauthenticated",
+    }
+    answer = JsonResponse(result, status=401)
+    answer["WWW-Authenticate"] = 'Bearer realm="cowweb"'
+    return answer

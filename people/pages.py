@@ -1,0 +1,65 @@
+"""What the people pages show. The number of queries does not grow with the rows."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Max, Q
+
+from cowweb.roles import Role, administers, sees_everything
+from people.forms import DAYS
+from people.models import Invitation, Membership, Team, Token
+from people.rights import OWN, is_in
+
+ROWS = 200
+
+
+def people_context(user: User) -> dict[str, Any]:
+    """The teams one may see; for those who see all, everyone as well."""
+    whole = sees_everything(user)
+    teams = Team.objects.all() if whole else Team.objects.filter(memberships__user=user)
+    context = {"teams": Team.objects.filter(pk__in=teams).for_list(), "is_administrator": administers(user)}
+    if whole:
+        everyone = User.objects.select_related("person").prefetch_related("memberships__team")
+        context["everyone"] = everyone.order_by("-is_active", "username")[:ROWS]
+        context["roles"] = Role.choices
+    if administers(user):
+        context["invitations"] = Invitation.objects.open().for_list().filter(team=None)
+    return context
+
+
+def team_context(team: Team, user: User) -> dict[str, Any]:
+    """Who is in a team; for its owners also who is asked in, and its programs."""
+    runs_it = administers(user) or is_in(user, team, OWN)
+    programs = team.memberships.filter(user__person__is_service=True).select_related("user")
+    return {
+        "team": team,
+        "memberships": team.memberships.exclude(user__person__is_service=True)
+        .select_related("user")
+        .order_by("user__username"),
+        "places": Membership.Role.choices,
+        "runs_it": runs_it,
+        "is_administrator": administers(user),
+        "programs": programs.annotate(used_at=Max("user__tokens__used_at")).order_by("user__username"),
+        "invitations": Invitation.objects.open().for_list().filter(team=team) if runs_it else [],
+    }
+
+
+def settings_context(user: User) -> dict[str, Any]:
+    """A person's own: settings, teams, tokens."""
+    usable = Q(role__in=[Membership.Role.MEMBER, Membership.Role.OWNER])
+    memberships = list(Membership.objects.filter(user=user).select_related("team").order_by("team__name"))
+    return {
+        "person": getattr(user, "person", None),
+        "memberships": memberships,
+        "usable_teams": Team.objects.filter(pk__in=user.memberships.filter(usable).values("team")),
+        **tokens_context(user),
+    }
+
+
+def tokens_context(owner: User) -> dict[str, Any]:
+    return {
+        "token_owner": owner,
+        "tokens": owner.tokens.filter(revoked_at=None)[:ROWS],
+        "scopes": Token.Scope.choices,
+        "days": DAYS,
+    }

@@ -1,0 +1,49 @@
+"""Pools are set here by curators; templates and spares are looked at."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from audit.services import actor_of
+from pools.models import Pool, Template
+from pools.services import pool_set
+
+
+@admin.register(Pool)
+class PoolAdmin(admin.ModelAdmin[Pool]):
+    list_display = (
+        "base",
+        "instant",
+        "minimum",
+        "maximum",
+        "refill_per_minute",
+        "age_limit_s",
+        "taken",
+        "missed",
+    )
+    readonly_fields = ("base", "taken", "missed")
+    exclude = ("window_at", "window_asked", "window_before")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:  # noqa: FBT001
+        changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        if changes:
+            pool_set(base=obj.base, actor=actor_of(request), **changes)
+
+
+@admin.register(Template)
+class TemplateAdmin(admin.ModelAdmin[Template]):
+    list_display = ("revision", "memory_mb", "cpus", "status", "hits", "build_ms", "built_at", "failure")
+    list_filter = ("status",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Template | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Template | None = None) -> bool:
+        return False

@@ -1,0 +1,162 @@
+"""How runs end: why is written down first, then the clone is let go, then the run is over.
+
+A server that dies between these steps leaves a run that says how it is ending; the next one goes on there.
+"""
+
+import contextlib
+
+from django.db import transaction
+from django.utils import timezone
+
+from clones.machines import clone_removed, clone_started, clone_stopped, guest_of, last_words
+from clones.models import Clone
+from clones.reconcile import clone_reconciled
+from clones.services import clone_moved
+from cowweb.errors import ConflictError, DomainError
+from cowweb.live import ring
+from hosts.drivers.errors import Cancelled, DriverError, TimedOut
+from hosts.drivers.run_token import in_words
+from provisioning.clean import plain_text
+from provisioning.models import Run, RunPhase
+from provisioning.output import Recorder
+from provisioning.phases import Steps, run_moved
+from provisioning.sealed import Veil, secrets_of
+from provisioning.work import Work, clone_now, token_of
+
+Status = Run.Status
+Phase = RunPhase.Name
+State = RunPhase.State
+Afterwards = Run.Afterwards
+INTERRUPTED = "The server stopped while the script ran"
+BEFORE_MADE = "Its run ended before it was made"
+REACH_S = 60.0
+HOLDS_MACHINE = [Clone.Status.RUNNING, Clone.Status.PAUSED, Clone.Status.STARTING, Clone.Status.STOPPING]
+
+
+def run_failed(work: Work, error: Exception) -> None:
+    """Says where, why and with which last words; then lets go."""
+    run, clone = work.run, work.clone
+    if clone.status in (Clone.Status.RUNNING, Clone.Status.PAUSED) and clone_reconciled(clone):
+        clone.refresh_from_db()  # its machine had died: what is dead is not shut down
+    clone_moved(clone.pk, to=Clone.Status.FAILED, since=[Clone.Status.CREATING], failure=BEFORE_MADE)
+    detail = clone.failure_detail or last_words(clone) or getattr(error, "detail", "")
+    run.refresh_from_db()
+    with transaction.atomic():
+        phase = work.steps.failed(str(error))
+        asked_to_end = run.cancel_asked_at is not None
+        ending_written(run, ended_as(error, asked_to_end=asked_to_end), sentence(error), detail, phase)
+    wound_up(run)
+
+
+def script_said_no(run: Run, exit_code: int) -> None:
+    """The script's own failure, in the transaction that writes its exit status."""
+    failure = f"The script ended with exit status {exit_code}"
+    ending_written(run, Status.FAILED, failure, last_words(clone_now(run)), Phase.SCRIPT)
+
+
+def ending_written(run: Run, to: str, failure: str, detail: str, phase: str) -> None:
+    """From here on the run can only be let go of, whoever does it."""
+    veil = Veil(secrets_of(run.pk))
+    Run.objects.filter(pk=run.pk).update(
+        ending=to,
+        failure=veil.over(failure),
+        failure_detail=veil.over(plain_text(detail)),
+        failed_phase=phase,
+    )
+    ring(f"run.{run.pk}")
+    run.refresh_from_db()
+
+
+def wound_up(run: Run) -> None:
+    """Lets go of the clone and ends the run, which a clone that cannot be let go of does not prevent."""
+    run.refresh_from_db()
+    steps = Steps(run)
+    steps.enter(Phase.RELEASE)
+    try:
+        steps.leave(State.DONE, released(run))
+    except (DomainError, DriverError) as error:
+        failure = f"{run.clone_name} could not be let go of: {error}"
+        steps.leave(State.FAILED, failure)
+        if run.ending == Status.SUCCEEDED:
+            ending_written(run, Status.FAILED, failure, "", Phase.RELEASE)
+    run_moved(run.pk, to=run.ending, ended_at=timezone.now())
+    run.refresh_from_db()
+
+
+def released(run: Run) -> str:
+    """Keeps, stops or removes the clone as was asked for; says which."""
+    clone = clone_now(run)
+    if run.afterwards == Afterwards.REMOVE and run.ending != Status.FAILED:
+        return removed(clone)
+    if run.keep_running:
+        return kept(run, clone)
+    if not clone_moved(clone.pk, to=Clone.Status.STOPPING, since=HOLDS_MACHINE, start_asked=False):
+        return machine_word(clone)
+    clone_stopped(clone.pk)
+    return "the clone was shut down"
+
+
+def kept(run: Run, clone: Clone) -> str:
+    """A clone that was shut down to be published is started again."""
+    if clone.status == Clone.Status.RUNNING:
+        return "the clone keeps running"
+    again = [Clone.Status.STOPPED, Clone.Status.STARTING]
+    if not run.publish_as or not clone_moved(
+        clone.pk, to=Clone.Status.STARTING, since=again, start_asked=True
+    ):
+        return machine_word(clone)
+    clone_started(clone.pk)
+    return "the clone was started again"
+
+
+def machine_word(clone: Clone) -> str:
+    return f"the clone is {clone.get_status_display().lower()}"
+
+
+def removed(clone: Clone) -> str:
+    since = [old for old, moves in Clone.MOVES.items() if Clone.Status.REMOVING in moves]
+    if clone.children.live().exists():
+        raise ConflictError(f"{clone.name} is the disk below other clones")
+    if clone_moved(clone.pk, to=Clone.Status.REMOVING, since=[*since, Clone.Status.REMOVING]):
+        clone_removed(clone.pk)
+    return "the clone was removed"
+
+
+def ended_as(error: Exception, *, asked_to_end: bool) -> str:
+    if isinstance(error, Cancelled) or (asked_to_end and isinstance(error, ConflictError | DriverError)):
+        return Status.CANCELLED
+    return Status.TIMED_OUT if isinstance(error, TimedOut) else Status.FAILED
+
+
+def sentence(error: Exception) -> str:
+    """For people: our own errors as they stand, anything else with its kind."""
+    if isinstance(error, DomainError | DriverError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def interrupted(run: Run) -> None:
+    """Ends a run whose server died while its script ran: honestly, with the script's processes ended."""
+    clone = clone_now(run)
+    if clone.status == Clone.Status.RUNNING and clone_reconciled(clone):
+        clone.refresh_from_db()
+    failure = f"{INTERRUPTED}; {script_ended(run, clone)}"
+    Recorder(run).note(failure)
+    with transaction.atomic():
+        phases = RunPhase.objects.filter(run=run, state=State.RUNNING)
+        phases.update(state=State.FAILED, note="the server stopped")
+        ending_written(
+            run, Status.INTERRUPTED, failure, clone.failure_detail or last_words(clone), Phase.SCRIPT
+        )
+    wound_up(run)
+
+
+def script_ended(run: Run, clone: Clone) -> str:
+    """Ends what the script of a dead server left running in its guest; says what came of it."""
+    if clone.status != Clone.Status.RUNNING:
+        return f"its machine is {clone.status}"
+    left = None
+    with contextlib.suppress(DriverError), guest_of(clone) as guest:
+        guest.wait_ready(timeout_s=REACH_S)
+        left = guest.end_run(token_of(run))
+    return in_words(left)

@@ -1,0 +1,143 @@
+"""What can be done with a run that goes on, or that ended badly: cancel, retry, keep its clone.
+
+Example::
+
+    run_cancel(run=run, actor=actor, afterwards="remove")
+    run_retry(run=run, actor=actor)                 # from the phase that failed
+    run_retry(run=run, phase="runtime", actor=actor)
+    run_keep(run=run, actor=actor)                  # the clone stays, for a look
+"""
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from audit.services import Actor, operation
+from clones.models import Clone
+from clones.services import Asked, clone_moved, clone_start
+from cowweb.errors import ConflictError, DomainError
+from cowweb.live import ring
+from hosts.jobs import enqueue
+from people import rights
+from provisioning.models import Run, RunPhase
+from provisioning.output import Recorder
+from provisioning.services import RUN, Ordered
+from provisioning.work import clone_now
+
+Status = Run.Status
+State = RunPhase.State
+Name = RunPhase.Name
+STANDS_STILL = [Clone.Status.STOPPED, Clone.Status.FAILED]
+FRESH: dict[str, object] = {
+    "failure": "",
+    "failure_detail": "",
+    "note": "",
+    "start_asked": True,
+    "saved_at": None,
+}
+AS_QUEUED: dict[str, object] = {
+    "ending": "",
+    "failure": "",
+    "failure_detail": "",
+    "failed_phase": "",
+    "cancel_asked_at": None,
+    "started_at": None,
+    "ended_at": None,
+}
+
+
+def run_cancel(*, run: Run, actor: Actor, afterwards: str = "") -> Run:
+    """Asks a run to end: the script's processes are ended in the guest, the clone is let go of as was
+    chosen for the run, or as is chosen now."""
+    with operation(actor, "cancel", target=f"run:{run.pk}", params={"after": afterwards}):
+        rights.require(actor, rights.OWN if afterwards == Run.Afterwards.REMOVE else rights.USE, run)
+        with transaction.atomic():
+            asked = Run.objects.unfinished().filter(pk=run.pk)
+            wishes = {"afterwards": afterwards} if afterwards else {}
+            if not asked.update(cancel_asked_at=timezone.now(), **wishes):
+                run.refresh_from_db()
+                raise ConflictError(f"Run {run.pk} has ended already: {run.get_status_display().lower()}")
+            ring(f"run.{run.pk}", "runs")
+        run.refresh_from_db()
+        return run
+
+
+def run_retry(*, run: Run, actor: Actor, phase: str = "") -> Ordered:
+    """Goes on with a run that ended badly, from the phase that failed or an earlier one, on its own clone.
+
+    What was finished before that phase stays done; only a machine that is off is started again.
+    """
+    with operation(actor, "retry", target=f"run:{run.pk}", params={"phase": phase}) as op:
+        rights.require(actor, rights.USE, run)
+        first = phase_to_retry(run, phase)
+        with transaction.atomic():
+            requeued(run, first)
+            job = enqueue(RUN, run.pk, entry=op.entry)
+        op.goes_on()
+        return Ordered(run, job)
+
+
+def phase_to_retry(run: Run, asked: str) -> RunPhase:
+    """The phase to begin with; refused where that would skip one that was not finished."""
+    phases = list(run.phases.all())
+    failed = next((p for p in phases if p.name == run.failed_phase), None)
+    failed = failed or next((p for p in phases if p.state not in (State.DONE, State.SKIPPED)), phases[-1])
+    if not asked:
+        return failed
+    possible = [p for p in phases if p.position <= failed.position]
+    chosen = next((p for p in possible if p.name == asked), None)
+    if chosen is None:
+        names = ", ".join(p.name for p in possible)
+        raise DomainError(f"Run {run.pk} cannot be retried from {asked!r}: choose {names}", field="phase")
+    return chosen
+
+
+def requeued(run: Run, first: RunPhase) -> None:
+    """The run is queued again, its later phases are open, its machine is asked for: all or nothing."""
+    script = run.phases.get(name=Name.SCRIPT)
+    runs_script = first.position <= script.position
+    before = f"{run.get_status_display()}: {run.failure}"
+    changes = {**AS_QUEUED, "status": Status.QUEUED, "attempt": F("attempt") + 1}
+    if runs_script:
+        changes |= {"exit_code": None, "progress_percent": None, "progress_item": "", "progress_message": ""}
+    if not Run.objects.retryable().filter(pk=run.pk).update(**changes):
+        run.refresh_from_db()
+        word = run.get_status_display().lower()
+        raise ConflictError(
+            f"Run {run.pk} is {word}; only a run that ended badly can be retried", field="run"
+        )
+    later = run.phases.filter(position__gte=first.position)
+    later.update(state=State.PENDING, note="", ms=None, started_at=None)
+    if runs_script or run.phases.filter(name=Name.CHECKS, state=State.PENDING).exists():
+        machine_wanted(run)
+    run.refresh_from_db()
+    note = f"Attempt {run.attempt}: goes on from {first.get_name_display()}. Before: {before}"
+    Recorder(run).note(note)
+    ring(f"run.{run.pk}", f"run.{run.pk}.log", "runs")
+
+
+def machine_wanted(run: Run) -> None:
+    """A clone that stands still is to be started, one that was never made is to be made."""
+    clone = clone_now(run)
+    if clone.status == Clone.Status.RUNNING:
+        return
+    to = Clone.Status.STARTING if clone.disk.exists() else Clone.Status.CREATING
+    if not clone_moved(clone.pk, to=to, since=STANDS_STILL, **FRESH):
+        raise ConflictError(
+            f"{clone.name} is {clone.status}; a run goes on with a clone that is running, stopped or failed",
+            field="run",
+        )
+
+
+def run_keep(*, run: Run, actor: Actor) -> Asked | None:
+    """Keeps the run's clone: it stays running after the run, or is started again for a look at it."""
+    with operation(actor, "keep", target=f"run:{run.pk}"):
+        rights.require(actor, rights.USE, run)
+        clone = run.clone
+        if clone is None or clone.status in (Clone.Status.REMOVING, Clone.Status.REMOVED):
+            raise ConflictError(f"The clone of run {run.pk} was removed", field="run")
+        Run.objects.filter(pk=run.pk).update(afterwards=Run.Afterwards.KEEP)
+        ring(f"run.{run.pk}")
+        if not run.has_ended or clone.status not in STANDS_STILL or not clone.disk.exists():
+            return None
+        return clone_start(clone=clone, actor=actor)

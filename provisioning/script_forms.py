@@ -1,0 +1,26 @@
+"""What the pages of the library take in."""
+
+from typing import Any
+
+from django import forms
+
+from provisioning.library import DESCRIPTION_CHARACTERS, Draft
+
+
+class ScriptForm(forms.Form):
+    """A script's text; a script that is there keeps its name."""
+
+    name = forms.CharField(max_length=63)
+    description = forms.CharField(max_length=DESCRIPTION_CHARACTERS, required=False)
+    note = forms.CharField(max_length=DESCRIPTION_CHARACTERS, required=False)
+    script = forms.CharField(strip=False, widget=forms.Textarea)
+
+    def __init__(self, *args: Any, fixed_name: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fixed_name = fixed_name
+        if fixed_name:
+            self.fields["name"].required = False
+
+    def draft(self) -> Draft:
+        data = self.cleaned_data
+        return Draft(self.fixed_name or data["name"], data["script"], data["description"], data["note"])

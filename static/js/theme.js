@@ -1,0 +1,16 @@
+// Runs before the first paint, so that no page flashes in the wrong theme.
+(() => {
+  const root = document.documentElement
+  const dark = window.matchMedia('(prefers-color-scheme: dark)')
+  const chosen = () => { try { return localStorage.getItem('theme') || 'system' } catch { return 'system' } }
+  const apply = () => {
+    const theme = chosen()
+    root.dataset.bsTheme = theme === 'system' ? (dark.matches ? 'dark' : 'light') : theme
+    root.dataset.themeChosen = theme
+  }
+  root.classList.replace('no-js', 'js')
+  apply()
+  dark.addEventListener('change', apply)
+  window.addEventListener('storage', apply)
+  window.cowTheme = { chosen, set(theme) { localStorage.setItem('theme', theme); apply() } }
+})()

@@ -1,0 +1,90 @@
+"""Every page in both themes, wide and narrow: a picture each, no serious accessibility violation, no error."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import new_context
+
+pytestmark = [pytest.mark.guest, pytest.mark.browser]
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+SIZES = {"wide": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+PAGES = {
+    "overview": "/",
+    "bases": "/bases/",
+    "base": "/bases/demo/",
+    "base-revisions": "/bases/demo/?tab=revisions",
+    "base-dependents": "/bases/demo/?tab=dependents",
+    "clones": "/clones/",
+    "clone": "/clones/shown/",
+    "clone-snapshots": "/clones/shown/?tab=snapshots",
+    "clone-console": "/clones/shown/?tab=console",
+    "clone-audit": "/clones/shown/?tab=audit",
+    "runs": "/runs/",
+    "scripts": "/scripts/",
+    "script": "/scripts/hello.rexx/",
+    "script-versions": "/scripts/hello.rexx/?tab=versions",
+    "script-edit": "/scripts/hello.rexx/edit/",
+    "run-new": "/runs/new/?script=web.sh",
+    "run": "/runs/{run}/",
+    "hosts": "/hosts/",
+    "audit": "/audit/",
+    "not-found": "/bases/nothing/",
+    "admin": "/admin/",
+}
+CHECK = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
+  .filter(found => ['serious', 'critical'].includes(found.impact))
+  .map(found => `${found.id}: ${found.nodes.map(node => node.target.join(' ')).slice(0, 4).join(' | ')}`)"""
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def furnished(served):
+    """A stopped clone with a snapshot, and at least one run: pages that have something to show."""
+    do = served.admin.command
+    assert do("clone base=demo name=shown no_start=true")["success"]
+    assert do("snapshot name=shown snapshot_name=first")["success"]
+    if not served.newest_run():
+        do("provision script=fails.sh")
+    yield {"run": served.newest_run()}
+    do("remove name=shown")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_looks_as_it_should(
+    browser, served, signed_in_state, furnished, picture, troubles, theme, size
+):
+    context = new_context(
+        browser,
+        signed_in_state,
+        troubles,
+        base_url=served.address,
+        color_scheme=theme,
+        viewport=SIZES[size],
+        bypass_csp=True,
+    )
+    page = context.new_page()
+    wrong: list[str] = []
+    for name, path in PAGES.items():
+        page.goto(path.format(**furnished), wait_until="load")
+        picture(page, f"{size}-{theme}-{name}")
+        page.evaluate(AXE.read_text())
+        wrong += [f"{name}: {found}" for found in page.evaluate(CHECK)]
+        if over := page.evaluate(WIDER):
+            wrong.append(f"{name}: {over} px wider than the window")
+    context.close()
+    troubles[:] = [said for said in troubles if "404 (Not Found)" not in said]  # the page not-found itself
+    assert wrong == []
+
+
+def test_without_scripts_the_pages_still_work(browser, served, signed_in_state, furnished, troubles):
+    context = new_context(
+        browser, signed_in_state, troubles, base_url=served.address, java_script_enabled=False
+    )
+    page = context.new_page()
+    page.goto("/clones/?q=shown")
+    page.get_by_role("link", name="shown").first.click()
+    page.get_by_role("link", name="Snapshots").click()
+    assert "first" in page.locator("main").inner_text()
+    context.close()

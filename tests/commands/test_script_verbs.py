@@ -1,0 +1,60 @@
+"""The library in the command language."""
+
+import pytest
+
+from audit.models import AuditEntry
+
+TEXT = "#!/bin/sh\n# kvm-infra-use: demo\necho hello\n"
+
+
+@pytest.fixture
+def file(site):
+    path = site.COWWEB_IMPORT_FOLDERS[0] / "hello.sh"
+    path.write_text(TEXT)
+    return path
+
+
+def test_a_file_becomes_a_script_and_is_run_by_its_name(demo, file, do):
+    kept = do("save_script name=hello.sh file=hello.sh description='says hello'")
+    assert (kept["output"], kept["version"], kept["isNew"]) == ("hello.sh@1 is kept", 1, True)
+    assert do("save_script name=hello.sh file=hello.sh")["isNew"] is False
+    assert do("show_script name=hello.sh@1")["text"] == TEXT
+    (listed,) = do("list_scripts")["scripts"]
+    assert (listed["name"], listed["version"], listed["owner"]) == ("hello.sh", 1, "admin")
+    assert do("parse script=hello.sh@1")["metadata"]["vmBase"] == "demo"
+
+
+def test_a_changed_file_is_the_next_version(file, do, actor):
+    do("save_script name=hello.sh file=hello.sh")
+    file.write_text(TEXT + "echo more\n")
+    assert do("save_script name=hello.sh file=hello.sh note='says more'")["version"] == 2
+    assert do("show_script name=hello.sh")["text"].endswith("more\n")
+    assert do("remove_script name=hello.sh")["success"]
+    assert do("list_scripts")["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "sentence"),
+    [
+        ("save_script name=x.sh file=no.sh", "not_found", "no file 'no.sh'"),
+        ("save_script name=x.sh file=/etc/passwd", "forbidden", "outside the import folders"),
+        ("save_script name=.x file=hello.sh", "invalid", "is not a name of a script"),
+        ("save_script name=x.sh", "invalid", "save_script requires name and file parameters"),
+        ("show_script name=no.sh", "not_found", "Script no.sh not found"),
+        ("remove_script name=no.sh", "not_found", "Script no.sh not found"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(db, file, do, line, code, sentence):
+    answer = do(line)
+    assert (answer["success"], answer["code"]) == (False, code)
+    assert sentence in answer["error"]
+
+
+def test_a_file_that_is_no_text_is_refused(db, file, do):
+    file.write_bytes(b"\xff\xfe\x00")
+    assert "not UTF-8" in do("save_script name=x.sh file=hello.sh")["error"]
+
+
+def test_the_record_names_the_script(db, file, do):
+    do("save_script name=hello.sh file=hello.sh")
+    assert AuditEntry.objects.get().target == "script:hello.sh"

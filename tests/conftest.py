@@ -1,0 +1,107 @@
+"""What tests share: a site of their own folders, a user, and one built guest for the whole session."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+
+from audit.models import Via
+from audit.services import Actor
+from bases.services import Facts, Source, base_register
+from hosts import services as host_services
+from hosts.drivers.build import BuiltGuest, build_guest
+from tests.support.site import Site
+
+
+def pytest_collection_modifyitems(items):
+    """What takes a minute and more runs where it is asked for: `COWWEB_LONG_TESTS=1`."""
+    if not os.environ.get("COWWEB_LONG_TESTS"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="long: set COWWEB_LONG_TESTS=1"))
+
+
+@pytest.fixture(scope="session")
+def guest_cache() -> Path:
+    """Where built guests are kept between runs, outside the checkout."""
+    from django.conf import settings
+
+    return Path(settings.COWWEB_CACHE)
+
+
+@pytest.fixture(scope="session")
+def tiny_guest(guest_cache) -> BuiltGuest:
+    """A guest that logs in within seconds; built once, then taken from the cache."""
+    return build_guest("tiny", cache=guest_cache, progress=print)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory, tiny_guest, guest_cache):
+    """A site served by its own processes, with the demo base. One for the whole session."""
+    made = Site(tmp_path_factory.mktemp("served") / "data", guest_cache)
+    try:
+        made.up()
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(request):
+    """The real hasher takes its time on purpose; no test is about that."""
+    if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("settings").PASSWORD_HASHERS = [
+            "django.contrib.auth.hashers.MD5PasswordHasher"
+        ]
+
+
+@pytest.fixture
+def site(settings, tmp_path):
+    """Fresh folders for everything the site owns; the driver is made anew for them."""
+    settings.COWWEB_DATA = tmp_path / "data"
+    settings.COWWEB_STORE = settings.COWWEB_DATA / "store"
+    settings.COWWEB_CLONES = settings.COWWEB_DATA / "clones"
+    settings.COWWEB_TEMPLATES = settings.COWWEB_DATA / "templates"
+    settings.COWWEB_MEMORY = settings.COWWEB_DATA / "memory"
+    settings.COWWEB_LAYERS = settings.COWWEB_DATA / "layers"
+    settings.COWWEB_IMPORT_FOLDERS = [settings.COWWEB_DATA / "import"]
+    for folder in (settings.COWWEB_STORE, settings.COWWEB_CLONES, *settings.COWWEB_IMPORT_FOLDERS):
+        folder.mkdir(parents=True)
+    host_services.local_driver.cache_clear()
+    yield settings
+    host_services.local_driver.cache_clear()
+
+
+@pytest.fixture
+def admin(db) -> User:
+    return User.objects.create_superuser("admin", password="a-long-password")
+
+
+@pytest.fixture
+def member(db) -> User:
+    return User.objects.create_user("mia", password="a-long-password")
+
+
+@pytest.fixture
+def actor(admin) -> Actor:
+    return Actor(user=admin, via=Via.SHELL)
+
+
+@pytest.fixture
+def member_actor(member) -> Actor:
+    return Actor(user=member, via=Via.WEB)
+
+
+@pytest.fixture
+def image(site):
+    path = site.COWWEB_IMPORT_FOLDERS[0] / "disk.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), "16M"], check=True)
+    return path
+
+
+@pytest.fixture
+def demo(image, actor):
+    """A base whose disk is empty."""
+    return base_register(name="demo", source=Source(image), facts=Facts(memory_mb=64, cpus=1), actor=actor)

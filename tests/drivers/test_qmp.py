@@ -1,0 +1,69 @@
+"""The monitor always answers within a deadline, or says why not."""
+
+import threading
+import time
+
+import pytest
+
+from hosts.drivers.errors import DriverError, NotFound, TimedOut, Unreachable
+from hosts.drivers.qmp import Qmp
+from hosts.drivers.unix_sockets import listening
+
+
+def test_nobody_listening_is_unreachable(tmp_path):
+    with pytest.raises(Unreachable):
+        Qmp(tmp_path)
+    listening(tmp_path, "qmp.sock").close()
+    with pytest.raises(Unreachable):
+        Qmp(tmp_path)
+
+
+def test_a_monitor_that_says_nothing_meets_the_deadline(tmp_path):
+    with listening(tmp_path, "qmp.sock"):
+        started = time.monotonic()
+        with pytest.raises(TimedOut, match="greet"):
+            Qmp(tmp_path, timeout_s=0.2)
+        assert time.monotonic() - started < 2
+
+
+def test_a_refused_command_keeps_qemus_words(driver, empty_machine):
+    spec = empty_machine()
+    driver.start(spec)
+    with Qmp(spec.folder) as qmp:
+        with pytest.raises(DriverError, match="has not been found"):
+            qmp.execute("no-such-command")
+        with pytest.raises(NotFound):
+            qmp.execute("blockdev-snapshot-delete-internal-sync", {"device": "disk", "name": "none"})
+        assert qmp.execute("query-status")["running"]
+
+
+def test_a_second_caller_waits_its_turn_and_then_gives_up(driver, empty_machine):
+    spec = empty_machine()
+    driver.start(spec)
+    with Qmp(spec.folder), pytest.raises(TimedOut):
+        Qmp(spec.folder, timeout_s=0.2)
+    with Qmp(spec.folder) as qmp:
+        assert qmp.execute("query-status")["running"]
+
+
+def test_it_works_from_any_thread(driver, empty_machine):
+    spec = empty_machine()
+    record = driver.start(spec).record
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(driver.status(record))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == ["running"] * 4
+
+
+def test_qemu_dying_under_a_connection_is_unreachable(driver, empty_machine):
+    spec = empty_machine()
+    driver.start(spec)
+    with Qmp(spec.folder) as qmp:
+        qmp.execute("quit")
+        with pytest.raises(Unreachable):
+            for _ in range(100):
+                qmp.execute("query-status")
+                time.sleep(0.02)

@@ -1,0 +1,45 @@
+"""A base whose disk is empty, and runs on clones of it whose guest is a shell of this host."""
+
+import subprocess
+
+import pytest
+
+from bases.services import Facts, Source, base_register
+from provisioning.models import Run
+from provisioning.services import Order, run_create
+from tests.support.shell_guest import shell_guest
+
+
+@pytest.fixture
+def empty_base(site, actor):
+    disk = site.COWWEB_IMPORT_FOLDERS[0] / "disk.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "16M"], check=True)
+    site.COWWEB_STOP_GRACE_S = 0.2  # nothing in an empty machine hears the power button
+    return base_register(name="demo", source=Source(disk), facts=Facts(memory_mb=64, cpus=1), actor=actor)
+
+
+@pytest.fixture
+def ordered(empty_base, actor):
+    """Orders a run of these lines; nothing carries it out."""
+
+    def order(*lines: str, **wishes) -> Run:
+        text = "\n".join(("#!/bin/sh", "# kvm-infra-use: demo", *lines, ""))
+        return run_create(Order(text=text.encode(), script_name="x.sh", **wishes), actor=actor).run
+
+    return order
+
+
+@pytest.fixture
+def on_shell(ordered):
+    """Orders a run whose clone runs already, with a shell of this host as its guest."""
+    guests = []
+
+    def order(*lines: str, **wishes):
+        run = ordered(*lines, **wishes)
+        made = shell_guest(run.clone)
+        guests.append(made)
+        return run, made.__enter__()
+
+    yield order
+    for made in guests:
+        made.__exit__(None, None, None)

@@ -1,0 +1,112 @@
+"""What a header asks to wait for: each check is waited for and shown, and the run's time is the limit."""
+
+import http.server
+import threading
+
+import pytest
+
+from clones.models import Clone
+from provisioning.going_on import run_retry
+from tests.provisioning.test_going_on import carried, states
+
+
+class Health(http.server.BaseHTTPRequestHandler):
+    """Answers 503 twice, then 200; keeps silent about it."""
+
+    asked = 0
+
+    def do_GET(self):
+        type(self).asked += 1
+        self.send_response(200 if self.path == "/health" and type(self).asked > 2 else 503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def service():
+    """A port of this host that answers over HTTP."""
+    Health.asked = 0
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Health)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def forwarding(service):
+    """Makes a clone's port 8080 lead to that service, and port 9 to nothing."""
+
+    def forward(run):
+        clone = Clone.objects.get(pk=run.clone_id)
+        Clone.objects.filter(pk=clone.pk).update(forwards=[*clone.forwards, [8080, service], [9, 1]])
+
+    return forward
+
+
+def rows(run):
+    return [(row["check"], row["state"], row["found"]) for row in run.checks]
+
+
+def test_checks_are_waited_for_in_turn_and_shown(on_shell, forwarding, tmp_path, client, admin):
+    run, _ = on_shell(
+        "# kvm-infra-check: http:8080/health",
+        "# kvm-infra-check: tcp:8080",
+        f"# kvm-infra-check: exec:test -e {tmp_path}/made",
+        f"(sleep 1; touch {tmp_path}/made) >/dev/null 2>&1 &",
+    )
+    forwarding(run)
+    carried(run)
+    assert (run.status, Clone.objects.get(pk=run.clone_id).status) == ("succeeded", "stopped")
+    assert [(state, found) for _, state, found in rows(run)] == [("done", "")] * 3
+    assert run.phases.get(name="checks").note == "3 passed"
+    client.force_login(admin)
+    assert "http:8080/health" in client.get(f"/runs/{run.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("check", "found"),
+    [
+        ("http:8080/elsewhere", "it answers 503"),
+        ("http:9/", "no answer over HTTP"),
+        ("tcp:9", "nothing listens there"),
+        ("exec:echo not yet >&2; exit 7", "exit status 7, not yet"),
+    ],
+)
+def test_a_check_that_never_passes_ends_the_run_at_its_time_and_says_what_was_found(
+    on_shell, forwarding, check, found
+):
+    run, _ = on_shell("# kvm-infra-timeout: 3", f"# kvm-infra-check: {check}", "true")
+    forwarding(run)
+    carried(run)
+    assert (run.status, run.failed_phase, run.exit_code) == ("timed_out", "checks", 0)
+    assert run.failure == f"The check {check} did not pass within the run's 3 s: {found}"
+    assert rows(run) == [(check, "failed", found)]
+    assert run.phases.get(name="checks").ms < 8000
+
+
+def test_a_retry_of_the_checks_does_not_run_the_script_again(on_shell, tmp_path, actor):
+    run, _ = on_shell(
+        "# kvm-infra-timeout: 3",
+        f"# kvm-infra-check: exec:test -e {tmp_path}/mended",
+        f"echo ran >> {tmp_path}/count",
+        afterwards="keep",
+    )
+    carried(run)
+    assert states(run)["checks"] == "failed"
+    (tmp_path / "mended").touch()
+    run_retry(run=run, actor=actor)
+    carried(run)
+    assert (run.status, run.attempt) == ("succeeded", 2)
+    assert (tmp_path / "count").read_text() == "ran\n"
+
+
+def test_a_port_that_is_no_ingress_port_is_forwarded_for_the_look(on_shell):
+    run, _ = on_shell("# kvm-infra-timeout: 3", "# kvm-infra-check: tcp:7070", "true", afterwards="keep")
+    carried(run)
+    assert 7070 in dict(Clone.objects.get(pk=run.clone_id).forwards)

@@ -1,0 +1,123 @@
+"""A page asks the database as often for thirty objects as for one; the numbers are in query_counts.json.
+
+A number that changes is a decision: run with `COWWEB_NEW_QUERY_COUNTS=1`, look at the difference, commit it.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from audit.services import operation
+from bases.models import BaseImage, BaseRevision
+from clones.models import Clone, Snapshot
+from hosts.services import host_look, local_host
+from provisioning.library import Draft, script_save
+from provisioning.models import Run, RunPhase
+from provisioning.output import Recorder
+
+FILE = Path(__file__).with_name("query_counts.json")
+COUNTS = json.loads(FILE.read_text()) if FILE.exists() else {}
+PAGES = {
+    "overview": "/",
+    "bases": "/bases/",
+    "base": "/bases/base-0/",
+    "base revisions": "/bases/base-0/?tab=revisions",
+    "base dependents": "/bases/base-0/?tab=dependents",
+    "base pool": "/bases/base-0/?tab=pool",
+    "clones": "/clones/",
+    "clone": "/clones/clone-0/",
+    "clone runs": "/clones/clone-0/?tab=runs",
+    "clone snapshots": "/clones/clone-0/?tab=snapshots",
+    "clone audit": "/clones/clone-0/?tab=audit",
+    "runs": "/runs/",
+    "run": "/runs/{run}/",
+    "runs compared": "/runs/compare/?b={run}",
+    "new run": "/runs/new/",
+    "scripts": "/scripts/",
+    "script": "/scripts/script-0/",
+    "script versions": "/scripts/script-0/?tab=versions",
+    "script runs": "/scripts/script-0/?tab=runs",
+    "script edit": "/scripts/script-0/edit/",
+    "hosts": "/hosts/",
+    "audit": "/audit/",
+    "admin bases": "/admin/bases/baseimage/",
+    "admin scripts": "/admin/provisioning/script/",
+    "admin audit": "/admin/audit/auditentry/",
+}
+
+
+@pytest.fixture
+def world(site, admin, actor):
+    """Makes objects of every kind; those of number 0 have many parts."""
+    host_look()
+
+    def make(numbers):
+        for number in numbers:
+            base = BaseImage.objects.create(name=f"base-{number}")
+            revision = BaseRevision.objects.create(
+                base=base, number=1, digest=f"{number:064}", virtual_size=1 << 30, file_size=1 << 20
+            )
+            BaseImage.objects.filter(pk=base.pk).update(current=revision, status="ready")
+            owned(number, revision, admin, actor)
+
+    return make
+
+
+def owned(number, revision, admin, actor):
+    clone = Clone.objects.create(
+        name=f"clone-{number}",
+        owner=admin,
+        host=local_host(),
+        revision=revision,
+        memory_mb=128,
+        cpus=1,
+        status="stopped",
+        disk_ms=1,
+        start_ms=2,
+        ready_ms=3,
+    )
+    of_zero = Clone.objects.get(name="clone-0")
+    Snapshot.objects.create(clone=of_zero, name=f"s-{number}")
+    for its in {clone.pk: clone, of_zero.pk: of_zero}.values():
+        run = Run.objects.create(
+            script_name=f"s-{number}.sh", owner=admin, clone=its, clone_name=its.name, base_reference="base-0"
+        )
+        RunPhase.objects.create(run=run, position=0, name="parse")
+        Recorder(run).note("said")
+    for name in {f"script-{number}", "script-0"}:
+        text = f"# kvm-infra-use: base-0\necho {number}\n"
+        script_save(Draft(name, text, "says a number"), actor=actor)
+    with operation(actor, "clone", target="clone:clone-0"):
+        pass
+
+
+def queries(client, page):
+    path = PAGES[page].format(run=Run.objects.order_by("pk").first().pk)
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        answer = client.get(path)
+    assert answer.status_code == 200, path
+    return len(captured)
+
+
+@pytest.mark.django_db
+def test_pages_ask_as_often_for_thirty_objects_as_for_one(world, admin):
+    client = Client()
+    client.force_login(admin)
+    world(range(1))
+    for page in PAGES:
+        queries(client, page)  # what is asked once per process is not the page's
+    one = {page: queries(client, page) for page in PAGES}
+    world(range(1, 30))
+    thirty = {page: queries(client, page) for page in PAGES}
+    assert thirty == one
+    if os.environ.get("COWWEB_NEW_QUERY_COUNTS"):
+        FILE.write_text(json.dumps(one, indent=2) + "\n")
+    else:
+        assert one == COUNTS
