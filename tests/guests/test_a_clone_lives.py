@@ -115,11 +115,11 @@ def test_removal_leaves_nothing(served, lab):
 
 
 def test_a_machine_killed_from_outside_is_said_to_have_failed(served, lab):
-    """Last, since it ends the machine that the others share."""
-    subprocess.run(["kill", "-9", str(served.qemu_pid("lab"))], check=True)
-    wait_until(lambda: served.clone("lab")["status"] == "failed", timeout_s=30)
-    clone = served.clone("lab")
+    assert served.admin.command("clone base=demo name=doomed")["success"]
+    subprocess.run(["kill", "-9", str(served.qemu_pid("doomed"))], check=True)
+    wait_until(lambda: served.clone("doomed")["status"] == "failed", timeout_s=30)
+    clone = served.clone("doomed")
     assert clone["failure"] == "The machine's process ended without being asked to"
     assert clone["failure_detail"]
-    assert served.admin.command("execute vm=lab command=true")["code"] == "conflict"
-    assert served.admin.command("remove name=lab")["success"]
+    assert served.admin.command("execute vm=doomed command=true")["code"] == "conflict"
+    assert served.admin.command("remove name=doomed")["success"]
