@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 Result = AuditOutcome.Result
 PARAM_CHARACTERS = 500
-SYSTEM_NAME = "cowweb"
+SYSTEM_NAME, NOBODY_NAME = "cowweb", "nobody"
 
 
 current: ContextVar["Operation | None"] = ContextVar("current_operation", default=None)
@@ -35,7 +35,7 @@ current: ContextVar["Operation | None"] = ContextVar("current_operation", defaul
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and from where. `user` is None for the site itself."""
+    """Who acts, and from where. `user` is None for the site itself, and for who is not signed in."""
 
     user: User | None
     via: Via
@@ -46,7 +46,9 @@ class Actor:
 
     @property
     def name(self) -> str:
-        return self.user.get_username() if self.user else SYSTEM_NAME
+        if self.user:
+            return self.user.get_username()
+        return SYSTEM_NAME if self.via == Via.SYSTEM else NOBODY_NAME
 
     @property
     def is_curator(self) -> bool:

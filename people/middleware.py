@@ -9,6 +9,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from people.tokens import token_of
+from people.visits import visit_seen
 
 API = "/api/"
 SCHEME = "bearer "
@@ -38,6 +39,17 @@ class TokenMiddleware:
         request.META["HTTP_USER_AGENT"] = f"token {token.name} · {request.headers.get('User-Agent', '')}"
         request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
         return True
+
+
+class VisitMiddleware:
+    """Notes where people are about, for the list of their sessions."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        visit_seen(request)
+        return self.get_response(request)
 
 
 def refused(sentence: str) -> JsonResponse:

@@ -1,12 +1,18 @@
 from django.urls import path
 
-from people import account_views, views
+from people import account_views, door_views, person_views, security_views, views
 
 urlpatterns = [
     path("people/", views.people_list, name="people-list"),
     path("people/_team/", views.team_create_view, name="team-create"),
     path("people/_invite/", views.invite_view, name="invite"),
     path("people/_withdraw/<int:pk>/", views.withdraw_view, name="withdraw"),
+    path("people/_policy/", person_views.policy_view, name="policy-set"),
+    path("people/_sessions/<int:pk>/end/", security_views.session_end, name="session-end"),
+    path("people/<str:name>/", person_views.person_detail, name="person-detail"),
+    path("people/<str:name>/sessions/end/", person_views.sessions_end, name="person-sessions-end"),
+    path("people/<str:name>/factors/remove/", person_views.factors_remove, name="person-factors-remove"),
+    path("people/<str:name>/password-link/", person_views.password_link, name="person-password-link"),
     path("people/<str:name>/role/", views.role_view, name="role-set"),
     path("people/<str:name>/active/", views.active_view, name="active-set"),
     path("people/<str:name>/tokens/", account_views.token_list, name="token-list"),
@@ -18,5 +24,25 @@ urlpatterns = [
     path("teams/<str:name>/programs/", views.program_make_view, name="program-make"),
     path("teams/<str:name>/remove/", views.team_remove_view, name="team-remove"),
     path("settings/", account_views.settings_page, name="settings"),
+    path("settings/security/", security_views.security, name="security"),
+    path("settings/security/password/", security_views.password_change, name="password-change"),
+    path("settings/security/app/", security_views.app_set_up, name="app-set-up"),
+    path("settings/security/app/remove/", security_views.app_remove, name="app-remove"),
+    path("settings/security/codes/", security_views.codes_renew, name="codes-renew"),
+    path("settings/security/passkeys/", security_views.passkey_add, name="passkey-add"),
+    path("settings/security/passkeys/_options/", security_views.passkey_options, name="passkey-options"),
+    path("settings/security/passkeys/<int:pk>/remove/", security_views.passkey_drop, name="passkey-remove"),
+    path("settings/security/sessions/end/", security_views.others_end, name="sessions-end"),
+    path("accounts/login/", door_views.sign_in, name="login"),
+    path("accounts/logout/", door_views.sign_out, name="logout"),
+    path("accounts/passkey/", door_views.passkey_sign_in, name="passkey-sign-in"),
+    path("accounts/passkey/_options/", door_views.passkey_options, name="passkey-sign-in-options"),
+    path("accounts/second-factor/", door_views.second_factor, name="second-factor"),
+    path("accounts/set-up/", door_views.enrol, name="enrol"),
+    path("accounts/confirm/", security_views.confirm, name="confirm"),
+    path("accounts/password/<str:uid>/<str:token>/", door_views.password_reset_view, name="password-reset"),
+    path("admin/login/", door_views.admin_door),
+    path("admin/logout/", door_views.sign_out),
+    path("admin/password_change/", door_views.to_security),
     path("join/<str:secret>/", account_views.join, name="join"),
 ]

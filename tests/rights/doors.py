@@ -100,6 +100,8 @@ def arguments(door: str, world) -> dict[str, str]:
         "links": world.link.pk,
         "_tokens": world.token.pk,
         "_withdraw": world.invited.pk,
+        "_sessions": world.visit.pk,
+        "passkeys": 1,
     }
     words = door.split("/")
     found: dict[str, str] = {"port": "8080", "action": "start", "snapshot": "before", "verb": "restore"}
