@@ -32,6 +32,7 @@ from people.sign_in import (
     proved,
     signed_out,
 )
+from people.single_sign_on import is_on
 from people.throttle import ThrottledError
 
 SECRET = "totp_secret"  # noqa: S105 - its place in the session
@@ -73,7 +74,11 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             return redirect(proved(request, user, "password", wanted(request)))
         except DomainError as error:
             refused = error
-    return shown(request, "registration/login.html", form, refused, next=wanted(request))
+    return shown(request, "registration/login.html", form, refused, next=wanted(request), sso_name=sso_name())
+
+
+def sso_name() -> str:
+    return settings.COWWEB_OIDC_NAME if is_on() else ""
 
 
 @login_not_required

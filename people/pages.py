@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Max, Q
 
@@ -10,6 +11,7 @@ from people.forms import DAYS
 from people.models import Invitation, Membership, SitePolicy, Team, Token, Totp
 from people.rights import OWN, is_in
 from people.second_factor import codes_left, must_have_factor, policy
+from people.single_sign_on import is_on
 from people.visits import visits_of
 
 ROWS = 200
@@ -78,6 +80,7 @@ def security_context(user: User, session_key: str) -> dict[str, Any]:
         "must_have": must_have_factor(user),
         "visits": visits_of(user)[:ROWS],
         "this_session": session_key,
+        "sso_name": settings.COWWEB_OIDC_NAME if is_on() else "",
         "identities": list(user.identities.order_by("pk")),
     }
 

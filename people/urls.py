@@ -1,6 +1,6 @@
 from django.urls import path
 
-from people import account_views, door_views, person_views, security_views, views
+from people import account_views, door_views, person_views, security_views, sso_views, views
 
 urlpatterns = [
     path("people/", views.people_list, name="people-list"),
@@ -33,6 +33,10 @@ urlpatterns = [
     path("settings/security/passkeys/_options/", security_views.passkey_options, name="passkey-options"),
     path("settings/security/passkeys/<int:pk>/remove/", security_views.passkey_drop, name="passkey-remove"),
     path("settings/security/sessions/end/", security_views.others_end, name="sessions-end"),
+    path("settings/security/sso/", sso_views.sso_connect, name="sso-connect"),
+    path("settings/security/sso/<int:pk>/remove/", sso_views.sso_remove, name="sso-remove"),
+    path("accounts/sso/", sso_views.sso_start, name="sso"),
+    path("accounts/sso/back/", sso_views.sso_back, name="sso-back"),
     path("accounts/login/", door_views.sign_in, name="login"),
     path("accounts/logout/", door_views.sign_out, name="logout"),
     path("accounts/passkey/", door_views.passkey_sign_in, name="passkey-sign-in"),

@@ -29,6 +29,12 @@ PAGES = {
     "run": "/runs/{run}/",
     "hosts": "/hosts/",
     "audit": "/audit/",
+    "people": "/people/",
+    "person": "/people/admin/",
+    "settings": "/settings/",
+    "security": "/settings/security/",
+    "app-set-up": "/settings/security/app/",
+    "confirm": "/accounts/confirm/",
     "not-found": "/bases/nothing/",
     "admin": "/admin/",
 }
