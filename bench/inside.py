@@ -34,7 +34,6 @@ from hosts.jobs import enqueue  # noqa: E402
 from hosts.services import local_driver  # noqa: E402
 from pools.models import Spare, Template  # noqa: E402
 from pools.services import pool_set, template_ahead  # noqa: E402
-from pools.spares import spare_wanted  # noqa: E402
 from provisioning.models import OutputChunk, Run  # noqa: E402
 
 NAME = "admin"
@@ -58,7 +57,6 @@ def template() -> dict[str, Any]:
     """Has the server build the base's template and waits for it."""
     base = BaseImage.objects.get(name="demo")
     actor = Actor(user=User.objects.get(username=NAME), via=Via.SHELL)
-    pool_set(base=base, actor=actor, maximum=64)
     wanted = template_ahead(base=base, memory_mb=base.memory_mb, cpus=base.cpus, actor=actor)
     until(lambda: Template.objects.get(pk=wanted.pk).status != Template.Status.BUILDING)
     made = Template.objects.get(pk=wanted.pk)
@@ -68,12 +66,16 @@ def template() -> dict[str, Any]:
 
 
 def spares(count: str) -> int:
-    """Has the server fill so many spares, one after the other."""
-    found = Template.objects.get(status=Template.Status.READY)
-    for _ in range(int(count)):
-        spare, _ = spare_wanted(found)
-        until(lambda made=spare: Spare.objects.get(pk=made.pk).status != Spare.Status.FILLING)
-    return Spare.objects.filter(status=Spare.Status.READY).count()
+    """Has the server fill so many spares and keep them; no more are filled while the next minute is measured."""
+    base, actor = (
+        BaseImage.objects.get(name="demo"),
+        Actor(user=User.objects.get(username=NAME), via=Via.SHELL),
+    )
+    ready = Spare.objects.filter(status=Spare.Status.READY)
+    pool_set(base=base, actor=actor, minimum=int(count), maximum=int(count), refill_per_minute=600)
+    until(lambda: ready.count() >= int(count))
+    pool_set(base=base, actor=actor, refill_per_minute=1)
+    return ready.count()
 
 
 def clone_of(name: str) -> dict[str, Any]:
