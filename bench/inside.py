@@ -66,11 +66,9 @@ def template() -> dict[str, Any]:
 
 
 def spares(count: str) -> int:
-    """Has the server fill so many spares and keep them; no more are filled while the next minute is measured."""
-    base, actor = (
-        BaseImage.objects.get(name="demo"),
-        Actor(user=User.objects.get(username=NAME), via=Via.SHELL),
-    )
+    """Has the server fill so many spares; none are added in the minute after, which is measured."""
+    base = BaseImage.objects.get(name="demo")
+    actor = Actor(user=User.objects.get(username=NAME), via=Via.SHELL)
     ready = Spare.objects.filter(status=Spare.Status.READY)
     pool_set(base=base, actor=actor, minimum=int(count), maximum=int(count), refill_per_minute=600)
     until(lambda: ready.count() >= int(count))
