@@ -20,6 +20,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
+from bases.importing import imports_given_up
+from bases.models import BaseImage
+from bases.store import is_abandoned
 from clones.models import Clone
 from hosts.drivers.base import MachineRecord
 from hosts.drivers.processes import identify
@@ -33,7 +36,6 @@ OF_POOL = [Spare.Status.FILLING, Spare.Status.READY]
 OF_TEMPLATE = [Template.Status.BUILDING, Template.Status.READY]
 LINGER_S = 600  # a clone that found a template ready may stand on it a moment after it became stale
 MARKED = re.compile(rf"[0-9a-f]{{{MARK_LENGTH}}}\.", re.ASCII)
-ARRIVING = re.compile(r"\.arriving-[0-9a-f]{16}", re.ASCII)
 HEXADECIMAL = set("0123456789abcdef")
 
 
@@ -115,16 +117,12 @@ def templates_cleared() -> int:
 
 
 def arrivals_cleared() -> int:
-    """Copies into the store whose maker died half-way: nobody has written to them for long."""
-    before = time.time() - LINGER_S
-    arriving = [
-        one for one in Path(settings.COWWEB_STORE).glob(".arriving-*") if ARRIVING.fullmatch(one.name)
-    ]
-    left = [file for file in arriving if file.lstat().st_mtime < before]
+    """Copies into the store whose maker died half-way, and the bases that were to be made of them."""
+    left = [one for one in Path(settings.COWWEB_STORE).glob(".arriving-*") if is_abandoned(one)]
     for file in left:
         file.unlink(missing_ok=True)
         told(Kind.FILE, file, "half a copy into the store, whose maker died", "It was deleted.")
-    return len(left)
+    return len(left) + imports_given_up(BaseImage.objects.all())
 
 
 def told(kind: str, path: Path, found: str, done: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from django.conf import settings
 
 from bases.models import BaseRevision
-from bases.store import identity_of
+from bases.store import ARRIVING, identity_of
 from clones.leftovers import (
     MARKED,
     answered_for,
@@ -72,7 +72,7 @@ def unknown_things() -> Iterator[Noted]:
 def unknown_files(root: Path, known: set[str]) -> Iterator[Noted]:
     old = time.time() - YOUNG_S
     for path in root.glob("*"):
-        if path.name not in known and not path.name.startswith(".arriving-") and path.lstat().st_ctime < old:
+        if path.name not in known and not ARRIVING.fullmatch(path.name) and path.lstat().st_ctime < old:
             yield thing(path)
 
 
