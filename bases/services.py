@@ -6,7 +6,7 @@ Example::
     base_import(base.pk)          # the copying part, usually a job
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from bases.models import BaseImage, BaseRevision, Stage
 from bases.references import base_named, base_open, base_ready, base_seen
 from bases.rights import curators_only
 from bases.store import identity_of, keep
-from cowweb.errors import ConflictError, DomainError, NameTakenError
+from cowweb.errors import ConflictError, DomainError, NameTakenError, NotFoundError
 from cowweb.live import ring
 from cowweb.values import InvalidValue, machine_name
+from people.models import Team
 
 __all__ = ["base_named", "base_open", "base_ready", "base_seen", "curators_only"]
 Status = BaseImage.Status
@@ -179,6 +180,25 @@ def base_edit(*, base: BaseImage, changes: Mapping[str, Any], actor: Actor) -> B
         curators_only(actor)
         with transaction.atomic():
             BaseImage.objects.filter(pk=base.pk).update(**changes, updated_at=timezone.now())
+            ring("bases", f"base.{base.pk}")
+        return base_named(base.name)
+
+
+def base_visibility(*, base: BaseImage, words: Sequence[str], actor: Actor) -> BaseImage:
+    """Opens a base to `everyone`, to teams by their names, or to `curators` alone."""
+    with operation(actor, "base_visibility", target=f"base:{base.name}", params={"for": ",".join(words)}):
+        curators_only(actor)
+        everyone = "everyone" in words
+        named = [word for word in words if word not in ("everyone", "curators")]
+        if everyone and named:
+            raise DomainError("for=everyone stands alone: leave the teams out", field="for")
+        teams = list(Team.objects.filter(name__in=named))
+        missing = sorted(set(named) - {team.name for team in teams})
+        if missing:
+            raise NotFoundError(f"Team {missing[0]} not found", field="for")
+        with transaction.atomic():
+            BaseImage.objects.filter(pk=base.pk).update(for_everyone=everyone, updated_at=timezone.now())
+            base.teams.set(teams)
             ring("bases", f"base.{base.pk}")
         return base_named(base.name)
 

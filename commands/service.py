@@ -33,6 +33,7 @@ TARGET_KEYS = {
 }
 READING = {
     "list_bases",
+    "list_revisions",
     "parse",
     "list",
     "status",
