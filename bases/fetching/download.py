@@ -63,7 +63,7 @@ def text_fetched(url: str, *, network: Network | None = None) -> str:
         announced(answer, limits)
         data = answer.read(MOST_TEXT + 1)
     if len(data) > MOST_TEXT:
-        raise FetchError(f"{url} is more than {MOST_TEXT:,} bytes, which is no file of checksums", field="url")
+        raise FetchError(f"{url} is more than {MOST_TEXT:,} bytes, no file of checksums", field="url")
     return data.decode("utf-8", errors="replace")
 
 

@@ -13,7 +13,8 @@ from cowweb.errors import DomainError
 CONNECT_S = 20
 URL_CHARACTERS = 2048
 # IPv6 addresses that carry an IPv4 one: a way round every look at the latter
-CARRIERS = [ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
+CARRIERS = [ipaddress.ip_network(text) for text in ("2002::/16", "2001::/32")]
+UNICAST = ipaddress.ip_network("2000::/3")  # all of IPv6 that is given out
 
 
 class FetchError(DomainError):
@@ -32,7 +33,7 @@ def public(text: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped:
             return public(str(address.ipv4_mapped))
-        if any(address in network for network in CARRIERS):
+        if address not in UNICAST or any(address in network for network in CARRIERS):
             return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
@@ -108,7 +109,9 @@ def connected(network: Network, parts: SplitResult) -> CheckedConnection:
     try:
         connection.connect()
     except ssl.SSLCertVerificationError as error:
-        raise FetchError(f"{host} did not prove that it is {host}: {error.verify_message}", field="url") from None
+        raise FetchError(
+            f"{host} did not prove that it is {host}: {error.verify_message}", field="url"
+        ) from None
     except OSError as error:
         words = error.strerror or str(error) or type(error).__name__
         raise FetchError(f"{host} cannot be reached: {words}", field="url") from None
