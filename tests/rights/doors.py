@@ -102,6 +102,7 @@ def arguments(door: str, world) -> dict[str, str]:
         "_withdraw": world.invited.pk,
         "_sessions": world.visit.pk,
         "passkeys": 1,
+        "sso": 1,
     }
     words = door.split("/")
     found: dict[str, str] = {"port": "8080", "action": "start", "snapshot": "before", "verb": "restore"}
