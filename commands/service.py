@@ -85,7 +85,7 @@ def execute(text: str, *, caller: Caller, verbs: dict[str, Verb]) -> Result:
     except FailedResult as failed:
         return {"success": False, "operation": command.verb, **failed.result}
     except DomainError as error:
-        return refusal(command.verb, str(error), error.code)
+        return {**refusal(command.verb, str(error), error.code), **error.facts}
     except TimedOut as error:
         return refusal(command.verb, str(error), "timeout")
     except DriverError as error:

@@ -96,6 +96,7 @@ INSTALLED_APPS = [
     "cowweb",
     "audit",
     "people",
+    "quotas",
     "hosts",
     "bases",
     "pools",
