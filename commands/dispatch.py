@@ -8,6 +8,7 @@ from commands import (
     going_on_verbs,
     guest_verbs,
     port_verbs,
+    quota_verbs,
     run_verbs,
     script_verbs,
 )
@@ -52,6 +53,14 @@ VERBS: dict[str, Verb] = {
     "copy_to": guest_verbs.copy_to,
     "copy_from": guest_verbs.copy_from,
     "logs": guest_verbs.logs,
+    "quota": quota_verbs.quota,
+    "list_quotas": quota_verbs.list_quotas,
+    "set_quota": quota_verbs.set_quota,
+    "request_quota": quota_verbs.request_quota,
+    "list_requests": quota_verbs.list_requests,
+    "approve": quota_verbs.approve,
+    "refuse": quota_verbs.refuse,
+    "withdraw_request": quota_verbs.withdraw_request,
     "security_audit": audit_verbs.security_audit,
 }
 

@@ -30,7 +30,12 @@ TARGET_KEYS = {
     "from": "clone",
     "script": "script",
     "run": "run",
+    "user": "user",
+    "team": "team",
+    "default_of": "quota",
+    "request": "request",
 }
+TARGETS = ("script", "run", "name", "vm", "base", "from", "user", "team", "default_of", "request")
 READING = {
     "list_bases",
     "parse",
@@ -40,6 +45,9 @@ READING = {
     "list_scripts",
     "show_script",
     "logs",
+    "quota",
+    "list_quotas",
+    "list_requests",
     "security_audit",
 }
 SCRIPT_VERBS = ("save_script", "show_script", "remove_script")
@@ -137,8 +145,7 @@ def target_of(command: Command) -> str:
         return f"base:{command.values['name']}"
     if command.verb in SCRIPT_VERBS:
         return f"script:{command.values['name']}"
-    keys = ("from", "base") if command.verb == "clone" else ("script", "run", "name", "vm", "base", "from")
-    for key in keys:
+    for key in ("from", "base") if command.verb == "clone" else TARGETS:
         if key in command.values:
             return f"{TARGET_KEYS[key]}:{command.values[key]}"
     return ""
