@@ -8,6 +8,7 @@ from django.db.models import Count, Q, Sum
 
 from clones.models import Clone, Layer
 from cowweb.drawing import MIB
+from hosts.capacity import Machine
 from quotas.checking import Charge
 from quotas.models import Quota
 from quotas.usage import Holder, Used
@@ -67,3 +68,16 @@ def amounts_of(clone: Clone, *, new: bool) -> dict[str, int]:
     if clone.start_asked or not new:
         amounts |= {Quota.RUNNING: 1, Quota.VCPUS: clone.cpus, Quota.MEMORY: clone.memory_mb}
     return amounts
+
+
+def machines() -> list[Machine]:
+    """Those that hold room on the host, or are about to."""
+    columns = ("uuid", "revision__base", "memory_mb", "cpus", "record", "disk_bytes")
+    at_work = Clone.objects.filter(AT_WORK).values_list(*columns)
+    return [Machine(uuid.hex, *facts) for uuid, *facts in at_work]
+
+
+def machine_of(clone: Clone, *, new: bool) -> Machine:
+    """What a clone that is asked for would take; of one that is not started only a disk."""
+    memory_mb = clone.memory_mb if clone.start_asked or not new else 0
+    return Machine(clone.uuid.hex, clone.revision.base_id, memory_mb, clone.cpus)

@@ -10,12 +10,14 @@ from clones.leftovers import leftovers_cleared
 from clones.reconcile import clones_reconciled
 from cowweb import live
 from cowweb.threads import in_thread
+from hosts.capacity import capacity_measured
 from hosts.runner import Runner
 from hosts.services import host_look
 from pools.refill import pools_refilled
 from pools.spares import spares_reconciled
 from pools.upkeep import templates_reconciled
 from provisioning.retention import outputs_expired
+from quotas.raises import raises_ended
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +26,8 @@ LEFTOVERS_EVERY_S = 60.0
 EGRESS_EVERY_S = 3.0
 STALE_EVERY_S = 60.0
 HOST_EVERY_S = 300.0
+CAPACITY_EVERY_S = 10.0
+RAISES_EVERY_S = 60.0
 OUTPUT_EVERY_S = 600.0
 
 
@@ -40,6 +44,8 @@ async def background(loop: asyncio.AbstractEventLoop) -> None:
         every(EGRESS_EVERY_S, egress_looked_after),
         every(STALE_EVERY_S, egress_cleared),
         every(HOST_EVERY_S, host_look),
+        every(CAPACITY_EVERY_S, capacity_measured),
+        every(RAISES_EVERY_S, raises_ended),
         every(OUTPUT_EVERY_S, outputs_expired),
     )
 

@@ -19,6 +19,7 @@ class Host(models.Model):
     kind = models.CharField(max_length=20, default="qemu")
     facts = models.JSONField(default=dict)
     checked_at = models.DateTimeField(null=True)
+    measured = models.JSONField(default=dict, help_text="bytes of memory that each machine has of its own")
 
     def __str__(self) -> str:
         return self.name

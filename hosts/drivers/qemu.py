@@ -25,6 +25,7 @@ from hosts.drivers.base import (
     Enforcement,
     Guest,
     HostFacts,
+    HostUse,
     ImageInfo,
     MachineRecord,
     MachineSpec,
@@ -41,7 +42,7 @@ from hosts.drivers.fingerprint import fingerprint
 from hosts.drivers.forwards import read_forwards
 from hosts.drivers.guest import open_guest
 from hosts.drivers.hibernate import save_whole_and_end
-from hosts.drivers.host_facts import host_facts
+from hosts.drivers.host_facts import host_facts, host_use
 from hosts.drivers.launch import launch
 from hosts.drivers.memory_use import NOTHING, memory_use
 from hosts.drivers.qcow2 import read_header
@@ -65,6 +66,9 @@ class QemuDriver:
 
     def facts(self) -> HostFacts:
         return host_facts(self.disks, verdict=self.accelerator(), run_as=self.run_as)
+
+    def use(self) -> HostUse:
+        return host_use(self.disks)
 
     # Images
 
