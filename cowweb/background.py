@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 
 from clones.branching import disks_reconciled
+from clones.disk_watch import disks_measured, full_disks_looked_after
 from clones.egress import egress_cleared, egress_looked_after
 from clones.leftovers import leftovers_cleared
 from clones.reconcile import clones_reconciled
@@ -39,6 +40,8 @@ async def background(loop: asyncio.AbstractEventLoop) -> None:
         Runner().run(),
         every(MACHINES_EVERY_S, clones_reconciled),
         every(MACHINES_EVERY_S, disks_reconciled),
+        every(MACHINES_EVERY_S, full_disks_looked_after),
+        every(CAPACITY_EVERY_S, disks_measured),
         every(MACHINES_EVERY_S, pools_looked_after),
         every(LEFTOVERS_EVERY_S, leftovers_cleared),
         every(EGRESS_EVERY_S, egress_looked_after),

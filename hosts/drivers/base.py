@@ -386,6 +386,10 @@ class Driver(Protocol):
     def memory_use(self, record: MachineRecord) -> MemoryUse:
         """What of its memory is its own; nothing when it does not run. Cheap, asks nobody."""
 
+    def waits_for_room(self, record: MachineRecord) -> bool:
+        """Whether a machine stands still because the host had no room for what its guest wrote. `resume` has
+        it try again. Cheap, asks nobody."""
+
     def pause(self, record: MachineRecord) -> None: ...
 
     def resume(self, record: MachineRecord) -> None: ...

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers import disk_rebuild, egress, lifecycle, live_branch, live_disk, qemu_img
+from hosts.drivers import disk_rebuild, egress, full_disk, lifecycle, live_branch, live_disk, qemu_img
 from hosts.drivers.adopt import running_machines
 from hosts.drivers.base import (
     AcceleratorVerdict,
@@ -178,6 +178,9 @@ class QemuDriver:
     def disk_full(self, record: MachineRecord) -> bool:
         """Whether a paused machine waits for room on the host; `resume` once there is."""
         return lifecycle.disk_full(record)
+
+    def waits_for_room(self, record: MachineRecord) -> bool:
+        return full_disk.waits_for_room(Path(record.folder)) and lifecycle.is_ours(record)
 
     def pause(self, record: MachineRecord) -> None:
         with lifecycle.monitor(record) as qmp:
