@@ -81,3 +81,9 @@ def machine_of(clone: Clone, *, new: bool) -> Machine:
     """What a clone that is asked for would take; of one that is not started only a disk."""
     memory_mb = clone.memory_mb if clone.start_asked or not new else 0
     return Machine(clone.uuid.hex, clone.revision.base_id, memory_mb, clone.cpus)
+
+
+def disks_allocated() -> int:
+    """Bytes that the layers of all clones take on the disk."""
+    own = Clone.objects.live().aggregate(own=Sum("disk_bytes", default=0))["own"]
+    return int(own + Layer.objects.aggregate(below=Sum("disk_bytes", default=0))["below"])

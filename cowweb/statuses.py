@@ -29,6 +29,10 @@ LOOKS: dict[str, tuple[str, str]] = {
     "building": ("loader-2", "busy"),
     "filling": ("loader-2", "busy"),
     "stale": ("archive", "still"),
+    "asked": ("hourglass", "warn"),
+    "approved": ("circle-check", "ok"),
+    "withdrawn": ("arrow-back-up", "still"),
+    "ended": ("clock", "still"),
     "disabled": ("lock", "still"),
 }
 # Work that runs is under way; a machine that runs is where it should be.

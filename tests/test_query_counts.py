@@ -44,6 +44,8 @@ PAGES = {
     "script runs": "/scripts/script-0/?tab=runs",
     "script edit": "/scripts/script-0/edit/",
     "hosts": "/hosts/",
+    "quotas": "/quotas/",
+    "quotas of one": "/quotas/?of=user:admin",
     "audit": "/audit/",
     "admin bases": "/admin/bases/baseimage/",
     "admin scripts": "/admin/provisioning/script/",

@@ -28,6 +28,8 @@ PAGES = {
     "run-new": "/runs/new/?script=web.sh",
     "run": "/runs/{run}/",
     "hosts": "/hosts/",
+    "quotas": "/quotas/",
+    "quotas-of-one": "/quotas/?of=user:admin",
     "audit": "/audit/",
     "not-found": "/bases/nothing/",
     "admin": "/admin/",
