@@ -35,7 +35,14 @@ NOUNS = {
 
 def in_words(quota: str, amount: int) -> str:
     """The amount alone, with its unit where it has one."""
-    return size(amount * MIB) if quota in SIZES else str(amount)
+    return size(amount * MIB) if quota in SIZES and amount else str(amount)
+
+
+def limit_text(quota: str, most: int) -> str:
+    """As it is typed."""
+    if quota not in SIZES or not most:
+        return str(most)
+    return f"{most // 1024}G" if most % 1024 == 0 else f"{most}M"
 
 
 def used_words(quota: str, used: int, most: int | None) -> str:

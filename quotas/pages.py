@@ -13,7 +13,7 @@ from cowweb.roles import administers, sees_everything
 from people.models import Membership, Team
 from people.persons import person_named
 from people.teams import team_named
-from quotas.amounts import SIZES, in_words
+from quotas.amounts import in_words, limit_text
 from quotas.models import Account, Quota, Raise
 from quotas.raises import raises_for
 from quotas.setting import default_account, may_decide, may_see, person_account, team_account
@@ -90,16 +90,13 @@ def defaults() -> list[dict[str, Any]]:
 
 def default_lines(limits: Mapping[str, int | None]) -> list[dict[str, str]]:
     return [
-        {"quota": quota.value, "label": quota.label, "text": limit_text(quota, limits.get(quota))}
+        {
+            "quota": quota.value,
+            "label": quota.label,
+            "text": "" if (most := limits.get(quota)) is None else limit_text(quota, most),
+        }
         for quota in Quota
     ]
-
-
-def limit_text(quota: str, most: int | None) -> str:
-    """As it is typed into the form."""
-    if most is None:
-        return ""
-    return f"{most}M" if quota in SIZES and most else str(most)
 
 
 def chosen(account: Account, user: User) -> dict[str, Any]:

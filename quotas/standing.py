@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from cowweb.roles import sees_everything
 from people.models import Membership, Team
-from quotas.amounts import SIZES, in_words, used_words
+from quotas.amounts import NO_LIMIT, SIZES, in_words, limit_text, used_words
 from quotas.limits import Limits, limits_of, new_account
 from quotas.models import Account, Quota
 from quotas.usage import Holder, holder_of, used_by
@@ -52,7 +52,7 @@ class Line:
         """As it is typed into the form."""
         if not self.is_own:
             return ""
-        return "none" if self.most is None else f"{self.most}M" if self.unit else str(self.most)
+        return NO_LIMIT if self.most is None else limit_text(self.quota, self.most)
 
 
 @dataclass(frozen=True, slots=True)
