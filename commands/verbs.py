@@ -131,6 +131,14 @@ STATE = Key("state", "waiting", one_of(FINDING_STATES), words=FINDING_STATES)
 OF_BASE = Key("base", "BASE[@REVISION]", base_reference, names="bases")
 ALIAS = Key("alias", "next")
 WHY = Key("why", "'TEXT'")
+QUOTAS = ("clones", "running", "vcpus", "memory", "disk", "spares", "run_minutes")
+QUOTA = Key("quota", "memory", one_of(QUOTAS), words=QUOTAS)
+LIMIT = Key("limit", "16G")
+OF_USER = Key("user", "NAME")
+OF_TEAM = Key("team", "NAME")
+DEFAULT_OF = Key("default_of", "people", one_of(("people", "teams")), words=("people", "teams"))
+REQUEST = Key("request", "7", number("a request's number", MOST_RUN))
+NOTE = Key("note", "TEXT")
 FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
 
 TABLE = (
@@ -229,6 +237,24 @@ TABLE = (
     Verb("copy_to", "copy a file into a clone", FILES),
     Verb("copy_from", "copy a file out of a clone", FILES),
     Verb("logs", "the tail of a clone's serial console", (CLONE,), (LINES,)),
+    Verb("quota", "what you may use, and what is left", optional=(OF_USER, OF_TEAM)),
+    Verb("list_quotas", "the quotas of everyone you may see"),
+    Verb(
+        "set_quota",
+        "set a limit: an amount, none, or default for the site's",
+        (QUOTA, LIMIT),
+        either=(OF_USER, OF_TEAM, DEFAULT_OF),
+    ),
+    Verb(
+        "request_quota",
+        "ask for a higher limit until a day",
+        (QUOTA, LIMIT, Key("until", "2026-12-24"), Key("why", "TEXT")),
+        (OF_TEAM,),
+    ),
+    Verb("list_requests", "requests for higher limits"),
+    Verb("approve", "give what a request asks for", (REQUEST,), (NOTE,)),
+    Verb("refuse", "refuse a request, or end early what it gave", (REQUEST, NOTE)),
+    Verb("withdraw_request", "take back your own request", (REQUEST,)),
     Verb("security_audit", "the tail of the audit trail", (), (LINES,)),
     Verb("list_findings", "what the reconciler found to differ between rows and host", (), (STATE,)),
     Verb("decide_finding", "decide on such a difference that waits", (FINDING, DECISION), (NEW_NAME,)),

@@ -65,6 +65,10 @@ COWWEB_MEMORY = Path(
 COWWEB_MAX_CLONES = int(env("COWWEB_MAX_CLONES", "64"))
 COWWEB_MAX_MEMORY_MB = int(env("COWWEB_MAX_MEMORY_MB", "0"))
 COWWEB_MAX_CPUS = int(env("COWWEB_MAX_CPUS", "0"))
+# How much may be promised, and how much stays free whatever is asked for
+COWWEB_MEMORY_COMMIT = int(env("COWWEB_MEMORY_COMMIT", "150"))
+COWWEB_MEMORY_RESERVE_MB = int(env("COWWEB_MEMORY_RESERVE_MB", "256"))
+COWWEB_DISK_RESERVE_MB = int(env("COWWEB_DISK_RESERVE_MB", "512"))
 COWWEB_CHAIN_WARN_DEPTH = int(env("COWWEB_CHAIN_WARN_DEPTH", "8"))
 COWWEB_READY_TIMEOUT_S = int(env("COWWEB_READY_TIMEOUT_S", "180"))
 COWWEB_STOP_GRACE_S = int(env("COWWEB_STOP_GRACE_S", "20"))
@@ -103,6 +107,7 @@ INSTALLED_APPS = [
     "cowweb",
     "audit",
     "people",
+    "quotas",
     "hosts",
     "bases",
     "pools",
