@@ -60,7 +60,7 @@ def answered_for(record: MachineRecord) -> bool:
 def folders_cleared() -> int:
     """Folders of clones and spares that are no more."""
     there = list(marked(Path(settings.COWWEB_CLONES)))
-    known = marks(Clone.objects.live()) | marks(Spare.objects.filter(status__in=OF_POOL))
+    known = marks(Clone.objects.kept()) | marks(Spare.objects.filter(status__in=OF_POOL))
     left = [folder for folder in there if folder.name not in known]
     for folder in left:
         shutil.rmtree(folder, ignore_errors=True)
@@ -77,7 +77,7 @@ def templates_cleared() -> int:
     left = [file for file in files if file.name[:MARK_LENGTH] not in mapped or is_half_copied(file)]
     for file in left:
         file.unlink(missing_ok=True)
-    stood_on = Q(clones__in=Clone.objects.live()) | Q(layers__isnull=False)
+    stood_on = Q(clones__in=Clone.objects.kept()) | Q(layers__isnull=False)
     needed = live | marks(Template.objects.filter(stood_on))
     empty = [folder for folder in folders if folder.name not in needed]
     for folder in empty:

@@ -67,7 +67,7 @@ def list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     return {
         **clone_page(user, query),
         "bases": BaseImage.objects.visible_to(user).usable().order_by("name"),
-        "statuses": [choice for choice in Clone.Status.choices if choice[0] != Clone.Status.REMOVED],
+        "statuses": [choice for choice in Clone.Status.choices if choice[0] not in Clone.GONE],
         "live_path": "/ws/clones/",
     }
 

@@ -30,6 +30,7 @@ TARGET_KEYS = {
     "from": "clone",
     "script": "script",
     "run": "run",
+    "team": "team",
 }
 READING = {
     "list_bases",
@@ -38,6 +39,8 @@ READING = {
     "status",
     "inspect",
     "list_scripts",
+    "list_bin",
+    "list_idle",
     "show_script",
     "logs",
     "security_audit",
@@ -137,7 +140,11 @@ def target_of(command: Command) -> str:
         return f"base:{command.values['name']}"
     if command.verb in SCRIPT_VERBS:
         return f"script:{command.values['name']}"
-    keys = ("from", "base") if command.verb == "clone" else ("script", "run", "name", "vm", "base", "from")
+    keys = (
+        ("from", "base")
+        if command.verb == "clone"
+        else ("script", "run", "name", "vm", "base", "from", "team")
+    )
     for key in keys:
         if key in command.values:
             return f"{TARGET_KEYS[key]}:{command.values[key]}"

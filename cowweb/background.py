@@ -4,8 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from clones.activity import machines_looked_at
 from clones.branching import disks_reconciled
 from clones.egress import egress_cleared, egress_looked_after
+from clones.lease_upkeep import leases_looked_after
 from clones.leftovers import leftovers_cleared
 from clones.reconcile import clones_reconciled
 from cowweb import live
@@ -15,12 +17,14 @@ from hosts.services import host_look
 from pools.refill import pools_refilled
 from pools.spares import spares_reconciled
 from pools.upkeep import templates_reconciled
+from provisioning.at_work import clones_of_runs
 from provisioning.retention import outputs_expired
 
 logger = logging.getLogger(__name__)
 
 MACHINES_EVERY_S = 2.0
 LEFTOVERS_EVERY_S = 60.0
+LEASES_EVERY_S = 60.0
 EGRESS_EVERY_S = 3.0
 STALE_EVERY_S = 60.0
 HOST_EVERY_S = 300.0
@@ -37,6 +41,7 @@ async def background(loop: asyncio.AbstractEventLoop) -> None:
         every(MACHINES_EVERY_S, disks_reconciled),
         every(MACHINES_EVERY_S, pools_looked_after),
         every(LEFTOVERS_EVERY_S, leftovers_cleared),
+        every(LEASES_EVERY_S, machines_kept_in_time),
         every(EGRESS_EVERY_S, egress_looked_after),
         every(STALE_EVERY_S, egress_cleared),
         every(HOST_EVERY_S, host_look),
@@ -49,6 +54,12 @@ def pools_looked_after() -> None:
     templates_reconciled()
     spares_reconciled()
     pools_refilled()
+
+
+def machines_kept_in_time() -> None:
+    """What the machines do is seen first, so that no lease ends under somebody's work."""
+    machines_looked_at()
+    leases_looked_after(clones_of_runs)
 
 
 async def every(seconds: float, work: Callable[[], object]) -> None:
