@@ -31,6 +31,8 @@ PAGES = {
     "base pool": "/bases/base-0/?tab=pool",
     "clones": "/clones/",
     "clone": "/clones/clone-0/",
+    "clone sharing": "/clones/clone-0/?tab=sharing",
+    "bin": "/clones/_bin/",
     "clone runs": "/clones/clone-0/?tab=runs",
     "clone snapshots": "/clones/clone-0/?tab=snapshots",
     "clone audit": "/clones/clone-0/?tab=audit",

@@ -18,6 +18,8 @@ PAGES = {
     "clones": "/clones/",
     "clone": "/clones/shown/",
     "clone-snapshots": "/clones/shown/?tab=snapshots",
+    "clone-sharing": "/clones/shown/?tab=sharing",
+    "bin": "/clones/_bin/",
     "clone-console": "/clones/shown/?tab=console",
     "clone-audit": "/clones/shown/?tab=audit",
     "runs": "/runs/",

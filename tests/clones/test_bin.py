@@ -104,8 +104,11 @@ def test_the_verbs(made, actor):
     assert (kept["vm"], kept["status"], disk.exists()) == ("web", "binned", True)
     assert do("list")["count"] == 0
     assert do("undelete name=web as=again") == {
-        **{"success": True, "operation": "undelete", "output": "again is back, stopped"},
-        **{"vm": "again", "status": "stopped"},
+        "success": True,
+        "operation": "undelete",
+        "output": "again is back, stopped",
+        "vm": "again",
+        "status": "stopped",
     }
     assert do("undelete name=web")["code"] == "not_found"
     do("remove name=again bin=true")
