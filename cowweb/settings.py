@@ -109,6 +109,7 @@ INSTALLED_APPS = [
     "clones",
     "links",
     "provisioning",
+    "reports",
     "commands",
 ]
 

@@ -47,6 +47,7 @@ PAGES = {
     "script edit": "/scripts/script-0/edit/",
     "hosts": "/hosts/",
     "audit": "/audit/",
+    "reports": "/reports/",
     "admin bases": "/admin/bases/baseimage/",
     "admin scripts": "/admin/provisioning/script/",
     "admin audit": "/admin/audit/auditentry/",

@@ -31,6 +31,7 @@ PAGES = {
     "run": "/runs/{run}/",
     "hosts": "/hosts/",
     "audit": "/audit/",
+    "reports": "/reports/",
     "not-found": "/bases/nothing/",
     "admin": "/admin/",
 }
