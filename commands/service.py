@@ -31,7 +31,10 @@ TARGET_KEYS = {
     "script": "script",
     "run": "run",
     "team": "team",
+    "finding": "finding",
 }
+TARGETS = ("script", "run", "finding", "name", "vm", "base", "from", "team")  # the first that is there
+CLONE_TARGETS = ("from", "base")
 READING = {
     "list_bases",
     "parse",
@@ -44,6 +47,7 @@ READING = {
     "show_script",
     "logs",
     "security_audit",
+    "list_findings",
 }
 SCRIPT_VERBS = ("save_script", "show_script", "remove_script")
 SECRET_KEYS = ("password", "token", "secret", "parameters")
@@ -140,11 +144,7 @@ def target_of(command: Command) -> str:
         return f"base:{command.values['name']}"
     if command.verb in SCRIPT_VERBS:
         return f"script:{command.values['name']}"
-    keys = (
-        ("from", "base")
-        if command.verb == "clone"
-        else ("script", "run", "name", "vm", "base", "from", "team")
-    )
+    keys = CLONE_TARGETS if command.verb == "clone" else TARGETS
     for key in keys:
         if key in command.values:
             return f"{TARGET_KEYS[key]}:{command.values[key]}"
