@@ -22,6 +22,7 @@ from bases.models import BaseImage, BaseRevision
 from bases.services import base_open
 from clones.admission import admitted
 from clones.busy import busy_words
+from clones.lease_terms import lease_begun
 from clones.models import Clone
 from cowweb.errors import (
     ConflictError,
@@ -62,6 +63,7 @@ class Wanted:
     start: bool = True
     team: str = ""  # whom it is for; empty for the person's usual team, `none` for themselves
     way: str = ""  # cold, memory or spare: fails where that cannot be; empty for the quickest there is
+    lease_hours: int | None = None  # None: as its team, base or the site has it
     parent: str = ""  # a clone instead of a base; with way="live" also its memory, as it runs
 
 
@@ -146,6 +148,7 @@ def clone_row(wanted: Wanted, *, actor: Actor) -> Clone:
             )
     except IntegrityError:
         raise NameTakenError(f"There is a clone {name} already", field="name") from None
+    lease_begun(clone, hours=wanted.lease_hours)
     ring("clones", "bases")
     return clone
 

@@ -90,6 +90,7 @@ def names_for(user: User, kind: str, prefix: str) -> list[str]:
         return [str(pk) for pk in newest[:RUNS_LOOKED_THROUGH] if str(pk).startswith(prefix)][:FOUND]
     clones = Clone.objects.live().visible_to(user)
     queries = {
+        "binned": Clone.objects.binned().visible_to(user).filter(name__startswith=prefix).order_by("-pk"),
         "bases": BaseImage.objects.visible_to(user).usable().filter(name__startswith=prefix).order_by("name"),
         "clones": clones.filter(name__startswith=prefix).order_by("-pk"),
         "scripts": Script.objects.visible_to(user).filter(name__startswith=prefix).order_by("name"),

@@ -46,6 +46,8 @@ READING = {
     "status",
     "inspect",
     "list_scripts",
+    "list_bin",
+    "list_idle",
     "show_script",
     "logs",
     "quota",

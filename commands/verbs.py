@@ -25,6 +25,7 @@ MOST_CLONES = 1000
 MOST_PORT = 65535
 MOST_HOURS = 720
 MOST_LINK = 999_999_999
+MOST_LEASE = 87_600
 MOST_LINES = 100_000
 MOST_REVISIONS = 1_000_000
 MOST_TIMEOUT_MS = 86_400_000
@@ -100,6 +101,7 @@ def flag(name: str) -> Key:
 
 NEW_NAME = Key("name", "NAME", machine_name)
 CLONE = Key("name", "NAME", names="clones")
+BINNED = Key("name", "NAME", names="binned")
 VM = Key("vm", "NAME", names="clones")
 BASE = Key("base", "NAME", names="bases")
 FROM = Key("from", "CLONE", names="clones")
@@ -114,6 +116,11 @@ PATH = Key("path", "cold", one_of(PATHS), words=PATHS)
 EGRESS = Key("egress_ports", "443,8080", egress_ports)
 PORT = Key("port", "8080", number("a TCP port", MOST_PORT))
 HOURS = Key("hours", "24", number("a number of hours", MOST_HOURS))
+LEASE = Key("lease", "24", number("a number of hours", MOST_LEASE))
+LONGER = Key("hours", "24", number("a number of hours", MOST_LEASE))
+USER = Key("user", "NAME")
+TEAM = Key("team", "NAME")
+LEVEL = Key("level", "use", one_of(("read", "use")), words=("read", "use"))
 LINES = Key("lines", "50", number("a number of lines", MOST_LINES))
 TIMEOUT = Key("timeout", "30000", number("a time in ms", MOST_TIMEOUT_MS))
 RUN = Key("run", "12", number("a run's number", MOST_RUN), names="runs")
@@ -177,7 +184,7 @@ TABLE = (
     Verb(
         "clone",
         "make a copy-on-write clone of a base or of another clone",
-        optional=(NEW_NAME, MEMORY, CPUS, flag("no_start"), flag("live"), COUNT, PATH, EGRESS),
+        optional=(NEW_NAME, MEMORY, CPUS, flag("no_start"), flag("live"), COUNT, PATH, EGRESS, LEASE),
         either=(BASE, FROM),
     ),
     Verb(
@@ -210,7 +217,24 @@ TABLE = (
     Verb("restart", "stop and start a clone", (CLONE,)),
     Verb("pause", "hold a clone's processors", (CLONE,)),
     Verb("resume", "let a paused clone go on", (CLONE,)),
-    Verb("remove", "remove a clone and its disk", (CLONE,)),
+    Verb("remove", "remove a clone and its disk, or put it into the bin", (CLONE,), (flag("bin"),)),
+    Verb("list_bin", "the clones in the recycle bin"),
+    Verb("undelete", "take a clone out of the bin again", (BINNED,), (Key("as", "NAME", machine_name),)),
+    Verb("purge", "delete a clone in the bin for good", (BINNED,)),
+    Verb("extend", "let a clone last longer", (CLONE,), (LONGER,)),
+    Verb(
+        "lease",
+        "how long a clone lasts, or the clones of a team or base",
+        optional=(
+            Key("default", "24", number("a number of hours", MOST_LEASE)),
+            Key("most", "168", number("a number of hours", MOST_LEASE)),
+        ),
+        either=(CLONE, TEAM, BASE),
+    ),
+    Verb("list_idle", "the machines that have done nothing for hours", (), (LONGER,)),
+    Verb("share", "let a person or a team look at a clone, or use it", (CLONE,), (LEVEL,), (USER, TEAM)),
+    Verb("unshare", "take that back", (CLONE,), (), (USER, TEAM)),
+    Verb("transfer", "give a clone to a person or a team", (CLONE,), (), (USER, TEAM)),
     Verb("start_if_stopped", "start a clone unless it runs", (CLONE,)),
     Verb("stop_if_running", "stop a clone if it runs", (CLONE,)),
     Verb("save_state", "keep a clone's memory on disk and stop it", (CLONE,)),

@@ -74,6 +74,13 @@ COWWEB_READY_TIMEOUT_S = int(env("COWWEB_READY_TIMEOUT_S", "180"))
 COWWEB_STOP_GRACE_S = int(env("COWWEB_STOP_GRACE_S", "20"))
 COWWEB_RUN_OUTPUT_BYTES = int(env("COWWEB_RUN_OUTPUT_BYTES", str(256 * 1024 * 1024)))
 COWWEB_OUTPUT_DAYS = int(env("COWWEB_OUTPUT_DAYS", "0"))
+# Leases; 0 hours for no end
+COWWEB_LEASE_HOURS = int(env("COWWEB_LEASE_HOURS", "168"))
+COWWEB_LEASE_MOST_HOURS = int(env("COWWEB_LEASE_MOST_HOURS", "720"))
+COWWEB_LEASE_GRACE_HOURS = int(env("COWWEB_LEASE_GRACE_HOURS", "24"))
+COWWEB_BIN_HOURS = int(env("COWWEB_BIN_HOURS", "72"))
+COWWEB_IDLE_HOURS = int(env("COWWEB_IDLE_HOURS", "12"))
+COWWEB_IDLE_CPU_PERCENT = int(env("COWWEB_IDLE_CPU_PERCENT", "10"))
 COWWEB_PARALLEL_JOBS = int(env("COWWEB_PARALLEL_JOBS", "16"))
 # The registry of bases
 COWWEB_FOUR_EYES = env_flag("COWWEB_FOUR_EYES", default=False)
@@ -114,6 +121,7 @@ INSTALLED_APPS = [
     "clones",
     "links",
     "provisioning",
+    "reports",
     "commands",
 ]
 

@@ -12,6 +12,7 @@ LOOKS: dict[str, tuple[str, str]] = {
     "stopped": ("player-stop", "still"),
     "removing": ("loader-2", "busy"),
     "removed": ("trash", "still"),
+    "binned": ("trash", "still"),
     "failed": ("circle-x", "bad"),
     "provisioning": ("loader-2", "busy"),
     "ready": ("circle-check", "ok"),

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("links.urls")),
     path("", include("clones.urls")),
     path("", include("provisioning.urls")),
+    path("", include("reports.urls")),
     path("", include("people.urls")),
     path("", include("quotas.urls")),
     path("", include("hosts.urls")),

@@ -139,7 +139,7 @@ def run_keep(*, run: Run, actor: Actor) -> Asked | None:
     with operation(actor, "keep", target=f"run:{run.pk}"):
         rights.require(actor, rights.USE, run)
         clone = run.clone
-        if clone is None or clone.status in (Clone.Status.REMOVING, Clone.Status.REMOVED):
+        if clone is None or clone.status in (Clone.Status.REMOVING, *Clone.GONE):
             raise ConflictError(f"The clone of run {run.pk} was removed", field="run")
         Run.objects.filter(pk=run.pk).update(afterwards=Run.Afterwards.KEEP)
         ring(f"run.{run.pk}")

@@ -152,7 +152,7 @@ class Run(models.Model):
     @property
     def can_be_retried(self) -> bool:
         """Whether there is a clone left to go on with; a removed one leaves only running again."""
-        gone = (Clone.Status.REMOVING, Clone.Status.REMOVED)
+        gone = (Clone.Status.REMOVING, *Clone.GONE)
         return self.status in self.RETRYABLE and self.clone is not None and self.clone.status not in gone
 
     @property

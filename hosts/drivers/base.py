@@ -186,6 +186,15 @@ class MemoryUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Activity:
+    """What a running machine did and does, as the host sees it. Sums only grow, but for ended connections."""
+
+    cpu_s: float  # processor time since it began
+    sessions: int  # connections to its forwarded ports: shells, terminals, requests
+    traffic_bytes: int  # of its connections, both ways
+
+
+@dataclass(frozen=True, slots=True)
 class ExecResult:
     exit_code: int
     stdout: bytes = b""
@@ -392,6 +401,9 @@ class Driver(Protocol):
     def waits_for_room(self, record: MachineRecord) -> bool:
         """Whether a machine stands still because the host had no room for what its guest wrote. `resume` has
         it try again. Cheap, asks nobody."""
+
+    def activity(self, records: Sequence[MachineRecord]) -> Mapping[str, Activity]:
+        """What these machines did, by their uuid; those that do not run are left out. Asks no machine."""
 
     def pause(self, record: MachineRecord) -> None: ...
 

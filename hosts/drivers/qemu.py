@@ -12,10 +12,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers import disk_rebuild, egress, full_disk, lifecycle, live_branch, live_disk, qemu_img
+from hosts.drivers import (
+    activity,
+    disk_rebuild,
+    egress,
+    full_disk,
+    lifecycle,
+    live_branch,
+    live_disk,
+    qemu_img,
+)
 from hosts.drivers.adopt import running_machines
 from hosts.drivers.base import (
     AcceleratorVerdict,
+    Activity,
     CancelSignal,
     Channel,
     CheckResult,
@@ -174,6 +184,10 @@ class QemuDriver:
 
     def memory_use(self, record: MachineRecord) -> MemoryUse:
         return memory_use(record.pid) if lifecycle.is_ours(record) else NOTHING
+
+    def activity(self, records: Sequence[MachineRecord]) -> Mapping[str, Activity]:
+        ours = {record.pid: record.uuid for record in records if lifecycle.is_ours(record)}
+        return {ours[pid]: found for pid, found in activity.activity(ours).items()}
 
     def disk_full(self, record: MachineRecord) -> bool:
         """Whether a paused machine waits for room on the host; `resume` once there is."""

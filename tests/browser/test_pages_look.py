@@ -19,6 +19,8 @@ PAGES = {
     "clones": "/clones/",
     "clone": "/clones/shown/",
     "clone-snapshots": "/clones/shown/?tab=snapshots",
+    "clone-sharing": "/clones/shown/?tab=sharing",
+    "bin": "/clones/_bin/",
     "clone-console": "/clones/shown/?tab=console",
     "clone-audit": "/clones/shown/?tab=audit",
     "runs": "/runs/",
@@ -33,6 +35,7 @@ PAGES = {
     "quotas": "/quotas/",
     "quotas-of-one": "/quotas/?of=user:admin",
     "audit": "/audit/",
+    "reports": "/reports/",
     "not-found": "/bases/nothing/",
     "admin": "/admin/",
 }

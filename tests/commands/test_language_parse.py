@@ -51,7 +51,8 @@ ADDED_VERBS = """
 set_egress forward share_port revoke_link list_revisions approve_base deprecate_base retire_base alias_base
 rollback_base verify_base base_visibility
 list_findings decide_finding
-quota list_quotas set_quota request_quota list_requests approve refuse withdraw_request"""
+quota list_quotas set_quota request_quota list_requests approve refuse withdraw_request
+extend lease list_bin undelete purge list_idle share unshare transfer"""
 
 
 def test_the_verbs_are_those_of_the_contract() -> None:
