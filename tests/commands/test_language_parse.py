@@ -48,7 +48,7 @@ security_audit cancel retry keep save_script list_scripts show_script remove_scr
 flatten promote rebase"""
 ADDED_VERBS = """
 set_egress forward share_port revoke_link list_revisions approve_base deprecate_base retire_base alias_base
-rollback_base verify_base base_visibility"""
+rollback_base verify_base base_visibility import_base cancel_import list_images"""
 
 
 def test_the_verbs_are_those_of_the_contract() -> None:
