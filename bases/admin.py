@@ -1,6 +1,7 @@
 """Curation: metadata is edited here, verbs call the services that the pages call."""
 
 from collections.abc import Callable
+from functools import partial
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -98,23 +99,19 @@ class BaseImageAdmin(admin.ModelAdmin[BaseImage]):
 
     @admin.action(description="Approve what was inspected")
     def approve(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:
-        for base in queryset:
-            for revision in base.revisions.filter(stage=Stage.INSPECTED):
-                self.tried(
-                    request, lambda one=revision: revision_approve(revision=one, actor=actor_of(request))
-                )
+        waiting = BaseRevision.objects.filter(base__in=queryset, stage=Stage.INSPECTED)
+        for revision in waiting:
+            self.tried(request, partial(revision_approve, revision=revision, actor=actor_of(request)))
 
     @admin.action(description="Retire the current revision: refused while anything depends on it")
     def retire(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:
-        for base in queryset:
-            if base.current:
-                now = base.current
-                self.tried(request, lambda one=now: revision_retire(revision=one, actor=actor_of(request)))
+        for revision in BaseRevision.objects.filter(current_of__in=queryset):
+            self.tried(request, partial(revision_retire, revision=revision, actor=actor_of(request)))
 
     @admin.action(description="Roll stable back to the revision before")
     def roll_back(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:
         for base in queryset:
-            self.tried(request, lambda one=base: alias_roll_back(base=one, actor=actor_of(request)))
+            self.tried(request, partial(alias_roll_back, base=base, actor=actor_of(request)))
 
     def tried(self, request: HttpRequest, act: Callable[[], object]) -> None:
         try:

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from bases.aliases import undoable
-from bases.dependents import Dependent, dependents
 from bases.forms import SettingsForm
 from bases.models import AliasMove, BaseImage, BaseRevision, Import
 from bases.references import STABLE
@@ -74,11 +73,6 @@ def revisions_context(base: BaseImage) -> dict[str, Any]:
         "can_roll_back": undoable(base, STABLE),
         "alias_moves": list(moves[:MOVES_SHOWN]),
     }
-
-
-def standing_on(base: BaseImage) -> list[tuple[BaseRevision, list[Dependent]]]:
-    """For curators: everything that keeps each revision from being retired."""
-    return [(revision, dependents(revision)) for revision in base.revisions.select_related("base")]
 
 
 def imports_context() -> dict[str, Any]:
