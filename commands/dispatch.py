@@ -9,6 +9,7 @@ from commands import (
     finding_verbs,
     going_on_verbs,
     guest_verbs,
+    import_verbs,
     lease_verbs,
     port_verbs,
     quota_verbs,
@@ -21,6 +22,9 @@ from commands.service import Caller, Result, Verb, execute
 VERBS: dict[str, Verb] = {
     "register_base": base_verbs.register_base,
     "list_bases": base_verbs.list_bases,
+    "import_base": import_verbs.import_base,
+    "cancel_import": import_verbs.cancel_import,
+    "list_images": import_verbs.list_images,
     "list_revisions": curation_verbs.list_revisions,
     "approve_base": curation_verbs.approve_base,
     "deprecate_base": curation_verbs.deprecate_base,

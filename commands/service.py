@@ -41,6 +41,7 @@ TARGETS = ("script", "run", "finding", "name", "vm", "base", "from", "user", "te
 READING = {
     "list_bases",
     "list_revisions",
+    "list_images",
     "parse",
     "list",
     "status",
@@ -147,7 +148,7 @@ def refusal(verb: str, sentence: str, code: str) -> Result:
 
 def target_of(command: Command) -> str:
     """What the command is about, for the audit: `clone:web`, `base:demo`, …"""
-    if command.verb == "register_base":
+    if command.verb in ("register_base", "import_base"):
         return f"base:{command.values['name']}"
     if command.verb in SCRIPT_VERBS:
         return f"script:{command.values['name']}"

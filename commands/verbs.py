@@ -157,6 +157,18 @@ TABLE = (
         keeps_extra=True,
     ),
     Verb("list_bases", "every base you may clone"),
+    Verb(
+        "import_base",
+        "fetch an image over https, or a well-known one, and register it",
+        (NEW_NAME,),
+        (
+            *(Key("digest", "sha256:HEX"), MEMORY, CPUS, Key("ssh_user", "NAME")),
+            *(Key("os", "TEXT"), Key("description", "TEXT")),
+        ),
+        (Key("url", "https://HOST/PATH"), Key("image", "debian-12")),
+    ),
+    Verb("cancel_import", "end an import", (Key("import", "3", number("an import's number", MOST_RUN)),)),
+    Verb("list_images", "the well-known images that can be imported"),
     Verb("list_revisions", "a base's revisions, their stages and aliases", (BASE,)),
     Verb("approve_base", "open a revision for clones, or take a deprecation back", (OF_BASE,), (WHY,)),
     Verb(

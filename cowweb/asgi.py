@@ -12,7 +12,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from audit.consumers import AuditList  # noqa: E402
-from bases.consumers import BaseDetail, BaseList  # noqa: E402
+from bases.consumers import BaseDetail, BaseList, ImportDetail, ImportList  # noqa: E402
 from clones.consumers import BaseTimes, CloneDetail, CloneList, FindingList  # noqa: E402
 from commands.consumers import Overview  # noqa: E402
 from cowweb.handler import OneThreadHandler  # noqa: E402
@@ -28,6 +28,8 @@ sockets = URLRouter(
         path("ws/clones/", CloneList.as_asgi()),
         path("ws/clones/<str:name>/", CloneDetail.as_asgi()),
         path("ws/bases/", BaseList.as_asgi()),
+        path("ws/bases/_imports/", ImportList.as_asgi()),
+        path("ws/bases/_imports/<int:pk>/", ImportDetail.as_asgi()),
         path("ws/bases/<str:name>/", BaseDetail.as_asgi()),
         path("ws/bases/<str:name>/pool/", PoolDetail.as_asgi()),
         path("ws/bases/<str:name>/times/", BaseTimes.as_asgi()),

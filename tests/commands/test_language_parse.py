@@ -48,11 +48,10 @@ start_if_stopped stop_if_running save_state restore_state snapshot restore execu
 security_audit cancel retry keep save_script list_scripts show_script remove_script
 flatten promote rebase"""
 ADDED_VERBS = """
-set_egress forward share_port revoke_link list_revisions approve_base deprecate_base retire_base alias_base
-rollback_base verify_base base_visibility
-list_findings decide_finding
-quota list_quotas set_quota request_quota list_requests approve refuse withdraw_request
-extend lease list_bin undelete purge list_idle share unshare transfer"""
+set_egress forward share_port revoke_link list_revisions approve_base deprecate_base retire_base
+alias_base rollback_base verify_base base_visibility list_findings decide_finding quota list_quotas
+set_quota request_quota list_requests approve refuse withdraw_request extend lease list_bin undelete
+purge list_idle share unshare transfer import_base cancel_import list_images"""
 
 
 def test_the_verbs_are_those_of_the_contract() -> None:
