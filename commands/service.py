@@ -31,11 +31,16 @@ TARGET_KEYS = {
     "script": "script",
     "run": "run",
     "finding": "finding",
+    "user": "user",
+    "team": "team",
+    "default_of": "quota",
+    "request": "request",
 }
-TARGETS = ("script", "run", "finding", "name", "vm", "base", "from")  # the first that is there
-CLONE_TARGETS = ("from", "base")
+# the first that is there
+TARGETS = ("script", "run", "finding", "name", "vm", "base", "from", "user", "team", "default_of", "request")
 READING = {
     "list_bases",
+    "list_revisions",
     "parse",
     "list",
     "status",
@@ -43,6 +48,9 @@ READING = {
     "list_scripts",
     "show_script",
     "logs",
+    "quota",
+    "list_quotas",
+    "list_requests",
     "security_audit",
     "list_findings",
 }
@@ -89,7 +97,7 @@ def execute(text: str, *, caller: Caller, verbs: dict[str, Verb]) -> Result:
     except FailedResult as failed:
         return {"success": False, "operation": command.verb, **failed.result}
     except DomainError as error:
-        return refusal(command.verb, str(error), error.code)
+        return {**refusal(command.verb, str(error), error.code), **error.facts}
     except TimedOut as error:
         return refusal(command.verb, str(error), "timeout")
     except DriverError as error:
@@ -141,12 +149,7 @@ def target_of(command: Command) -> str:
         return f"base:{command.values['name']}"
     if command.verb in SCRIPT_VERBS:
         return f"script:{command.values['name']}"
-    keys = (
-        ("from", "base")
-        if command.verb == "clone"
-        else ("script", "run", "finding", "name", "vm", "base", "from")
-    )
-    for key in keys:
+    for key in ("from", "base") if command.verb == "clone" else TARGETS:
         if key in command.values:
             return f"{TARGET_KEYS[key]}:{command.values[key]}"
     return ""

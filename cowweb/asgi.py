@@ -20,6 +20,7 @@ from cowweb.origin import SameOrigin  # noqa: E402
 from links.proxy import GuestHosts  # noqa: E402
 from pools.consumers import PoolDetail  # noqa: E402
 from provisioning.consumers import RunDetail, RunList, RunLog, ScriptList  # noqa: E402
+from quotas.consumers import QuotaList  # noqa: E402
 
 sockets = URLRouter(
     [
@@ -35,6 +36,7 @@ sockets = URLRouter(
         path("ws/runs/<int:pk>/", RunDetail.as_asgi()),
         path("ws/runs/<int:pk>/log/", RunLog.as_asgi()),
         path("ws/findings/", FindingList.as_asgi()),
+        path("ws/quotas/", QuotaList.as_asgi()),
         path("ws/audit/", AuditList.as_asgi()),
     ]
 )

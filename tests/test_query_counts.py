@@ -45,6 +45,8 @@ PAGES = {
     "script edit": "/scripts/script-0/edit/",
     "hosts": "/hosts/",
     "findings": "/hosts/findings/",
+    "quotas": "/quotas/",
+    "quotas of one": "/quotas/?of=user:admin",
     "audit": "/audit/",
     "admin bases": "/admin/bases/baseimage/",
     "admin scripts": "/admin/provisioning/script/",

@@ -30,6 +30,8 @@ PAGES = {
     "run": "/runs/{run}/",
     "hosts": "/hosts/",
     "findings": "/hosts/findings/",
+    "quotas": "/quotas/",
+    "quotas-of-one": "/quotas/?of=user:admin",
     "audit": "/audit/",
     "not-found": "/bases/nothing/",
     "admin": "/admin/",
