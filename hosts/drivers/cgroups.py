@@ -1,7 +1,7 @@
 """Limits of processor, memory and disk for each machine, where the host lets us set them.
 
-A group of the machine's own below the one that the server is in, so that nothing leaves a limit that already
-holds. Version 2 needs a delegated tree (`Delegate=yes` of systemd, with the server in a leaf called `server`);
+A group of the machine's own below the one that the server is in: nothing leaves a limit that already holds.
+Version 2 needs a delegated tree (`Delegate=yes` of systemd, with the server in a leaf called `server`);
 version 1 the hierarchies of the controllers. What cannot be set is said, never assumed.
 
 Example::
