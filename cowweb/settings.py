@@ -70,6 +70,8 @@ COWWEB_STOP_GRACE_S = int(env("COWWEB_STOP_GRACE_S", "20"))
 COWWEB_RUN_OUTPUT_BYTES = int(env("COWWEB_RUN_OUTPUT_BYTES", str(256 * 1024 * 1024)))
 COWWEB_OUTPUT_DAYS = int(env("COWWEB_OUTPUT_DAYS", "0"))
 COWWEB_PARALLEL_JOBS = int(env("COWWEB_PARALLEL_JOBS", "16"))
+COWWEB_COMMANDS_PER_MINUTE = int(env("COWWEB_COMMANDS_PER_MINUTE", "3000"))
+COWWEB_COSTLY_PER_MINUTE = int(env("COWWEB_COSTLY_PER_MINUTE", "600"))
 COWWEB_RUNTIME_REXX = env("COWWEB_RUNTIME_REXX")
 
 DEBUG = env_flag("COWWEB_DEBUG", default=False)
@@ -116,6 +118,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "people.middleware.TokenMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "cowweb.pace.PaceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
