@@ -28,7 +28,7 @@ FIRST_LENT, LENT = 0x60000000, 0x0FFFFFFF
 OPEN_TO_ALL, WRITERS = 0o004, 0o222
 PASSABLE, LENT_MODE = 0o711, 0o440
 DEEPEST = 300
-FOR_MACHINES = ("store", "clones", "layers", "templates", "memory")
+FOR_MACHINES = ("store", "clones", "layers", "templates", "memory", "lib")
 
 
 def lent(spec: MachineSpec, *, roots: tuple[Path, ...]) -> tuple[int, ...]:

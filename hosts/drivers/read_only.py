@@ -16,7 +16,7 @@ from hosts.drivers.process import run
 SOURCE = Path(__file__).with_suffix(".c")
 FLAGS = ("-shared", "-fPIC", "-O2", "-Wall", "-U_FORTIFY_SOURCE")
 COMPILE_S = 60.0
-FOLDER = "memory"
+FOLDER = "lib"
 
 
 def read_only_library(spec: MachineSpec, data: Path) -> dict[str, str]:
