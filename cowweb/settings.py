@@ -82,6 +82,8 @@ COWWEB_BIN_HOURS = int(env("COWWEB_BIN_HOURS", "72"))
 COWWEB_IDLE_HOURS = int(env("COWWEB_IDLE_HOURS", "12"))
 COWWEB_IDLE_CPU_PERCENT = int(env("COWWEB_IDLE_CPU_PERCENT", "10"))
 COWWEB_PARALLEL_JOBS = int(env("COWWEB_PARALLEL_JOBS", "16"))
+COWWEB_COMMANDS_PER_MINUTE = int(env("COWWEB_COMMANDS_PER_MINUTE", "3000"))
+COWWEB_COSTLY_PER_MINUTE = int(env("COWWEB_COSTLY_PER_MINUTE", "600"))
 # The registry of bases
 COWWEB_FOUR_EYES = env_flag("COWWEB_FOUR_EYES", default=False)
 COWWEB_VERIFY_DAYS = float(env("COWWEB_VERIFY_DAYS", "7"))
@@ -136,6 +138,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "people.middleware.TokenMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "cowweb.pace.PaceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

@@ -218,6 +218,15 @@ class Enforcement:
 
 
 @dataclass(frozen=True, slots=True)
+class Tick:
+    """One thing that is kept from guests, whether this host can, and why: a sentence for people."""
+
+    name: str
+    holds: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Denied:
     """What a guest tried to reach and may not, since its machine started."""
 
@@ -235,6 +244,7 @@ class HostFacts:
     disk_bytes: int
     disk_free_bytes: int
     egress: Enforcement
+    ticks: tuple[Tick, ...] = ()
     problems: tuple[str, ...] = field(default_factory=tuple)
 
 
@@ -333,6 +343,9 @@ class Driver(Protocol):
     def layer_put(self, record: MachineRecord, overlay: Path, *, mark: str) -> bool:
         """A running machine goes on writing to `overlay`, an empty layer on its disk. True when its guest
         held its file systems still for that; otherwise what is below is as after a power cut."""
+
+    def layer_sealed(self, disk: Path) -> None:
+        """What was a machine's disk is one no more: nothing but the server may change it or its mode."""
 
     def writes_to(self, record: MachineRecord, mark: str) -> bool:
         """Whether a running machine writes to the layer that `layer_put` put with this mark."""

@@ -11,6 +11,8 @@ from hosts.drivers.egress import look_again
 from hosts.drivers.errors import DriverError
 from hosts.drivers.machine_args import PROGRAM
 from hosts.drivers.process import program, run
+from hosts.drivers.ticks import ticks
+from hosts.drivers.whose import Whose
 
 NEEDED = (PROGRAM, "qemu-img", "setpriv", "prlimit")
 VERSION = re.compile(r"version (\d+\.\d+(?:\.\d+)?)", re.ASCII)
@@ -18,7 +20,7 @@ ASK_S = 20.0
 KIB = 1024
 
 
-def host_facts(folder: Path, *, verdict: AcceleratorVerdict, run_as: str | None) -> HostFacts:
+def host_facts(folder: Path, *, verdict: AcceleratorVerdict, whose: Whose) -> HostFacts:
     """`folder` is where the disks are; the nearest folder above it that exists is looked at."""
     use = host_use(folder)
     return HostFacts(
@@ -30,7 +32,8 @@ def host_facts(folder: Path, *, verdict: AcceleratorVerdict, run_as: str | None)
         disk_bytes=use.disk_bytes,
         disk_free_bytes=use.disk_free_bytes,
         egress=look_again(),
-        problems=tuple(_problems(run_as)),
+        ticks=ticks(whose),
+        problems=tuple(_problems()),
     )
 
 
@@ -63,15 +66,13 @@ def _version(path: Path, _changed_ns: int) -> str | None:
     return found.group(1) if found else None
 
 
-def _problems(run_as: str | None) -> list[str]:
+def _problems() -> list[str]:
     problems = []
     for name in NEEDED:
         try:
             program(name)
         except DriverError as error:
             problems.append(str(error))
-    if os.geteuid() == 0 and not run_as:
-        problems.append("the server runs as root and no other user is named for QEMU to run as")
     return problems
 
 
