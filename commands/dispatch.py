@@ -5,6 +5,7 @@ from commands import (
     base_verbs,
     chain_verbs,
     clone_verbs,
+    finding_verbs,
     going_on_verbs,
     guest_verbs,
     port_verbs,
@@ -62,6 +63,8 @@ VERBS: dict[str, Verb] = {
     "refuse": quota_verbs.refuse,
     "withdraw_request": quota_verbs.withdraw_request,
     "security_audit": audit_verbs.security_audit,
+    "list_findings": finding_verbs.list_findings,
+    "decide_finding": finding_verbs.decide_finding,
 }
 
 

@@ -34,8 +34,14 @@ TARGET_KEYS = {
     "team": "team",
     "default_of": "quota",
     "request": "request",
+    "finding": "finding",
 }
-TARGETS = ("script", "run", "name", "vm", "base", "from", "user", "team", "default_of", "request")
+# the first that is there
+TARGETS = (
+    *("script", "run", "finding", "name", "vm", "base", "from"),
+    *("user", "team", "default_of", "request"),
+)
+CLONE_TARGETS = ("from", "base")
 READING = {
     "list_bases",
     "parse",
@@ -49,6 +55,7 @@ READING = {
     "list_quotas",
     "list_requests",
     "security_audit",
+    "list_findings",
 }
 SCRIPT_VERBS = ("save_script", "show_script", "remove_script")
 SECRET_KEYS = ("password", "token", "secret", "parameters")
@@ -145,7 +152,7 @@ def target_of(command: Command) -> str:
         return f"base:{command.values['name']}"
     if command.verb in SCRIPT_VERBS:
         return f"script:{command.values['name']}"
-    for key in ("from", "base") if command.verb == "clone" else TARGETS:
+    for key in CLONE_TARGETS if command.verb == "clone" else TARGETS:
         if key in command.values:
             return f"{TARGET_KEYS[key]}:{command.values[key]}"
     return ""

@@ -36,6 +36,8 @@ PHASES = (
 )
 CHANNELS = ("agent", "ssh", "qga")
 PATHS = ("cold", "memory", "spare")
+DECISIONS = ("adopt", "remove", "leave")
+FINDING_STATES = ("waiting", "quarantined", "repaired", "resolved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,9 @@ OF_TEAM = Key("team", "NAME")
 DEFAULT_OF = Key("default_of", "people", one_of(("people", "teams")), words=("people", "teams"))
 REQUEST = Key("request", "7", number("a request's number", MOST_RUN))
 NOTE = Key("note", "TEXT")
+FINDING = Key("finding", "7", number("a finding", MOST_LINK))
+DECISION = Key("decision", "leave", one_of(DECISIONS), words=DECISIONS)
+STATE = Key("state", "waiting", one_of(FINDING_STATES), words=FINDING_STATES)
 FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
 
 TABLE = (
@@ -223,5 +228,7 @@ TABLE = (
     Verb("refuse", "refuse a request, or end early what it gave", (REQUEST, NOTE)),
     Verb("withdraw_request", "take back your own request", (REQUEST,)),
     Verb("security_audit", "the tail of the audit trail", (), (LINES,)),
+    Verb("list_findings", "what the reconciler found to differ between rows and host", (), (STATE,)),
+    Verb("decide_finding", "decide on such a difference that waits", (FINDING, DECISION), (NEW_NAME,)),
 )
 VERBS = {verb.name: verb for verb in TABLE}

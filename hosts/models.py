@@ -10,6 +10,9 @@ A job's state::
 from django.db import models
 
 from audit.models import AuditEntry
+from hosts.finding_models import Finding
+
+__all__ = ["Finding", "Host", "Job"]
 
 
 class Host(models.Model):
@@ -20,6 +23,8 @@ class Host(models.Model):
     facts = models.JSONField(default=dict)
     checked_at = models.DateTimeField(null=True)
     measured = models.JSONField(default=dict, help_text="bytes of memory that each machine has of its own")
+    reconciled_at = models.DateTimeField(null=True, help_text="when rows and host were last compared")
+    reconciled_ms = models.FloatField(null=True, help_text="how long that took")
 
     def __str__(self) -> str:
         return self.name

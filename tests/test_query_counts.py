@@ -46,6 +46,7 @@ PAGES = {
     "hosts": "/hosts/",
     "quotas": "/quotas/",
     "quotas of one": "/quotas/?of=user:admin",
+    "findings": "/hosts/findings/",
     "audit": "/audit/",
     "admin bases": "/admin/bases/baseimage/",
     "admin scripts": "/admin/provisioning/script/",

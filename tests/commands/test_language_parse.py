@@ -48,7 +48,8 @@ start_if_stopped stop_if_running save_state restore_state snapshot restore execu
 security_audit cancel retry keep save_script list_scripts show_script remove_script
 flatten promote rebase"""
 ADDED_VERBS = """set_egress forward share_port revoke_link
-quota list_quotas set_quota request_quota list_requests approve refuse withdraw_request"""
+quota list_quotas set_quota request_quota list_requests approve refuse withdraw_request
+list_findings decide_finding"""
 
 
 def test_the_verbs_are_those_of_the_contract() -> None:

@@ -93,6 +93,8 @@ REFUSALS = [
     ("refuse request=7 note=no", "not_found", "Request 7 not found"),
     ("withdraw_request request=7", "not_found", "Request 7 not found"),
     ("security_audit lines=0", "invalid", "lines"),
+    ("list_findings state=lost", "invalid", "'lost' is not known here"),
+    ("decide_finding finding=99 decision=leave", "not_found", "Finding 99 not found"),
     ("fly name=web", "invalid", "unknown command"),
     ("", "invalid", "the line is empty"),
     ("list\nremove name=web", "invalid", "a second line"),
