@@ -1,5 +1,6 @@
 """The pages of leases and the bin: the countdown, one click for more, undo, many at once, the idle ones."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -36,7 +37,7 @@ def near(clone):
 
 def test_the_row_and_the_header_warn_and_one_click_extends(made, page, client):
     near(made("web"))
-    assert "Ends <time" in page("/clones/")
+    assert re.search(r'status-warn">\s*<svg class="ic ic-hourglass".*?<time', page("/clones/"))
     assert "<b>Its lease ends</b>" in page("/clones/web/")
     client.post("/clones/web/lease/extend/")
     assert Lease.objects.get().ends_at > timezone.now() + 100 * HOUR
