@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from audit.seal import head_sealed
+from audit.verify import looked_after as record_looked_after
 from clones.branching import disks_reconciled
 from clones.egress import egress_cleared, egress_looked_after
 from clones.leftovers import leftovers_cleared
@@ -25,6 +27,8 @@ EGRESS_EVERY_S = 3.0
 STALE_EVERY_S = 60.0
 HOST_EVERY_S = 300.0
 OUTPUT_EVERY_S = 600.0
+SEAL_EVERY_S = 2.0
+RECORD_EVERY_S = 120.0
 
 
 async def background(loop: asyncio.AbstractEventLoop) -> None:
@@ -41,6 +45,8 @@ async def background(loop: asyncio.AbstractEventLoop) -> None:
         every(STALE_EVERY_S, egress_cleared),
         every(HOST_EVERY_S, host_look),
         every(OUTPUT_EVERY_S, outputs_expired),
+        every(SEAL_EVERY_S, head_sealed),
+        every(RECORD_EVERY_S, record_looked_after),
     )
 
 
