@@ -64,7 +64,7 @@ class Link(models.Model):
 
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     def for_list(self) -> "AuditEntryQuerySet":
-        return self.select_related("outcome").order_by("-at", "-pk")
+        return self.select_related("outcome").prefetch_related("jobs").order_by("-at", "-pk")
 
     def about(self, target: str) -> "AuditEntryQuerySet":
         return self.filter(target=target).for_list()
@@ -109,6 +109,15 @@ class AuditEntry(Link):
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.target}"
+
+    @property
+    def run_number(self) -> int | None:
+        """The run that it asked for or is about, whose output can be read."""
+        kind, _, name = self.target.partition(":")
+        if kind == "run" and name.isascii() and name.isdigit():
+            return int(name)
+        jobs = (job for job in self.jobs.all() if job.task.startswith("provisioning."))
+        return next((int(job.subject_id) for job in jobs), None)
 
     def joined(self, head: ChainHead) -> None:
         self.params = storable(self.params)
