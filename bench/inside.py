@@ -27,6 +27,7 @@ from audit.models import Via  # noqa: E402
 from audit.services import Actor  # noqa: E402
 from bases.gate import admit  # noqa: E402
 from bases.models import BaseImage, BaseRevision  # noqa: E402
+from bench.record import audit_rows, audit_scan, audit_verified  # noqa: E402
 from clones.models import Clone  # noqa: E402
 from cowweb.errors import UnsafeImageError  # noqa: E402
 from hosts.jobs import enqueue  # noqa: E402
@@ -201,6 +202,9 @@ VERBS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             kept,
             judged,
             cleared,
+            audit_rows,
+            audit_scan,
+            audit_verified,
         )
     }
 )
