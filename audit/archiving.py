@@ -14,6 +14,7 @@ from audit.chain import first_hash, moment
 from audit.models import Archive, AuditEntry, AuditOutcome, ChainHead
 from audit.seal import head_sealed
 from audit.services import Actor, operation
+from audit.streams import all_told
 from audit.walk import Walk, records
 from cowweb.errors import DomainError, ForbiddenError
 from cowweb.live import ring
@@ -28,7 +29,7 @@ def archive_make(*, before: datetime, actor: Actor) -> Archive | None:
         head = ChainHead.locked()
         if head.verified_wrong:
             raise DomainError(f"The record is not whole, so it stays where it is: {head.verified_wrong}")
-        walk, last = left_off(head), last_before(before)
+        walk, last = left_off(head), all_told(last_before(before))
         if last <= walk.seq:
             return None
         archive = written(head, walk, last, before)

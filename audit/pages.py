@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 from audit.models import AuditEntry, AuditEntryQuerySet, AuditOutcome, ChainHead, Name, SavedView, Via
+from audit.streams import in_use
 from cowweb.roles import audits
 
 PAGE_ROWS = 50
@@ -147,6 +148,7 @@ def list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
         "views": SavedView.objects.filter(user=user),
         "ranges": ranges(kept),
         "head": ChainHead.objects.filter(pk=1).first(),
+        "streams": in_use() if audits(user) else [],
         "sees_all": audits(user),
         "live_path": "/ws/audit/",
     }

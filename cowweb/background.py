@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 
 from audit.seal import head_sealed
+from audit.streams import records_streamed
 from audit.verify import looked_after as record_looked_after
 from clones.branching import disks_reconciled
 from clones.egress import egress_cleared, egress_looked_after
@@ -28,6 +29,7 @@ STALE_EVERY_S = 60.0
 HOST_EVERY_S = 300.0
 OUTPUT_EVERY_S = 600.0
 SEAL_EVERY_S = 2.0
+STREAM_EVERY_S = 2.0
 RECORD_EVERY_S = 120.0
 
 
@@ -46,6 +48,7 @@ async def background(loop: asyncio.AbstractEventLoop) -> None:
         every(HOST_EVERY_S, host_look),
         every(OUTPUT_EVERY_S, outputs_expired),
         every(SEAL_EVERY_S, head_sealed),
+        every(STREAM_EVERY_S, records_streamed),
         every(RECORD_EVERY_S, record_looked_after),
     )
 
