@@ -194,7 +194,7 @@ def base_failed(base: BaseImage, reason: str) -> None:
 
 def base_mark(*, base: BaseImage, status: str, actor: Actor) -> BaseImage:
     """Deprecates a base, or takes that back."""
-    with operation(actor, "mark_base", target=f"base:{base.name}", params={"status": status}):
+    with operation(actor, "mark_base", target=f"base:{base.name}", params={"status": status}) as op:
         curators_only(actor)
         allowed = [old for old, moves in BaseImage.MOVES.items() if status in moves]
         with transaction.atomic():
@@ -204,6 +204,7 @@ def base_mark(*, base: BaseImage, status: str, actor: Actor) -> BaseImage:
             if not moved:
                 base.refresh_from_db()
                 raise ConflictError(f"Base image {base.name} is {base.status}; it cannot become {status}")
+            op.changed({"status": base.status}, {"status": status})
             ring("bases", f"base.{base.pk}")
         return base_named(base.name)
 
@@ -212,10 +213,12 @@ def base_edit(*, base: BaseImage, changes: Mapping[str, Any], actor: Actor) -> B
     """Changes what curators may change: description, defaults, marks. Never the image."""
     with operation(
         actor, "edit_base", target=f"base:{base.name}", params={k: str(v) for k, v in changes.items()}
-    ):
+    ) as op:
         curators_only(actor)
+        old = BaseImage.objects.filter(pk=base.pk).values(*changes).first()
         with transaction.atomic():
             BaseImage.objects.filter(pk=base.pk).update(**changes, updated_at=timezone.now())
+            op.changed(old or {}, changes)
             ring("bases", f"base.{base.pk}")
         return base_named(base.name)
 
