@@ -29,6 +29,7 @@ PAGES = {
     "run": "/runs/{run}/",
     "hosts": "/hosts/",
     "audit": "/audit/",
+    "audit-filtered": "/audit/?action=clone&outcome=done",
     "not-found": "/bases/nothing/",
     "admin": "/admin/",
 }
