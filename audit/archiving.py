@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Model
+from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from audit.archive_files import archive_written, archived
 from audit.chain import first_hash, moment
@@ -88,8 +90,15 @@ def let_go(archive: Archive) -> None:
 
 def unlinked(span: tuple[int, int]) -> None:
     """What pointed at these entries points at none: their numbers are in the archive."""
-    for relation in AuditEntry._meta.related_objects:
-        model = relation.related_model
-        if model is not AuditOutcome and not isinstance(model, str):
-            name = relation.field.name
-            model._default_manager.filter(**{f"{name}__seq__range": span}).update(**{name: None})
+    for model, name in pointing():
+        model._default_manager.filter(**{f"{name}__seq__range": span}).update(**{name: None})
+
+
+def pointing() -> list[tuple[type[Model], str]]:
+    """Models of whichever app with a key to an entry, and its name; outcomes are records themselves."""
+    relations = AuditEntry._meta.get_fields(include_hidden=True)
+    return [
+        (relation.related_model, relation.field.name)
+        for relation in relations
+        if isinstance(relation, ForeignObjectRel) and relation.related_model is not AuditOutcome
+    ]

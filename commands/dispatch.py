@@ -5,6 +5,8 @@ from commands import (
     base_verbs,
     chain_verbs,
     clone_verbs,
+    curation_verbs,
+    finding_verbs,
     going_on_verbs,
     guest_verbs,
     port_verbs,
@@ -16,6 +18,14 @@ from commands.service import Caller, Result, Verb, execute
 VERBS: dict[str, Verb] = {
     "register_base": base_verbs.register_base,
     "list_bases": base_verbs.list_bases,
+    "list_revisions": curation_verbs.list_revisions,
+    "approve_base": curation_verbs.approve_base,
+    "deprecate_base": curation_verbs.deprecate_base,
+    "retire_base": curation_verbs.retire_base,
+    "alias_base": curation_verbs.alias_base,
+    "rollback_base": curation_verbs.rollback_base,
+    "verify_base": curation_verbs.verify_base,
+    "base_visibility": curation_verbs.base_visibility_verb,
     "clone": clone_verbs.clone,
     "provision": run_verbs.provision,
     "parse": run_verbs.parse,
@@ -53,6 +63,8 @@ VERBS: dict[str, Verb] = {
     "copy_from": guest_verbs.copy_from,
     "logs": guest_verbs.logs,
     "security_audit": audit_verbs.security_audit,
+    "list_findings": finding_verbs.list_findings,
+    "decide_finding": finding_verbs.decide_finding,
 }
 
 

@@ -16,6 +16,12 @@ LOOKS: dict[str, tuple[str, str]] = {
     "provisioning": ("loader-2", "busy"),
     "ready": ("circle-check", "ok"),
     "deprecated": ("archive", "warn"),
+    "draft": ("pencil", "still"),
+    "inspected": ("search", "busy"),
+    "approved": ("circle-check", "ok"),
+    "retired": ("trash", "still"),
+    "receiving": ("download", "busy"),
+    "checking": ("loader-2", "busy"),
     "queued": ("clock", "still"),
     "succeeded": ("circle-check", "ok"),
     "cancelled": ("player-stop", "still"),
@@ -30,6 +36,10 @@ LOOKS: dict[str, tuple[str, str]] = {
     "filling": ("loader-2", "busy"),
     "stale": ("archive", "still"),
     "disabled": ("lock", "still"),
+    "waiting": ("hand-stop", "warn"),
+    "quarantined": ("lock", "bad"),
+    "repaired": ("check", "ok"),
+    "resolved": ("circle-check", "still"),
 }
 # Work that runs is under way; a machine that runs is where it should be.
 WORK = {"running": ("loader-2", "busy")}

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from audit.archive_files import file_of
-from audit.archiving import archive_make
+from audit.archiving import archive_make, pointing
 from audit.models import Archive, AuditEntry, AuditOutcome
 from audit.services import begin, finish
 from audit.verify import verified
@@ -56,6 +56,13 @@ def test_a_job_of_an_archived_entry_stays(old, actor):
     archive_make(before=CUT, actor=actor)
     job.refresh_from_db()
     assert job.audit_entry_id is None
+
+
+def test_every_key_to_an_entry_can_be_emptied():
+    found = {(model.__name__, name): model._meta.get_field(name).null for model, name in pointing()}
+    assert {("Job", "audit_entry")} <= set(found)
+    assert len(found) > 1, "hidden relations count too"
+    assert all(found.values()), found
 
 
 def test_only_administrators_archive(old, member_actor):
