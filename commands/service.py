@@ -132,7 +132,7 @@ class FailedResult(Exception):
         self.result = result
 
 
-def unparsed(text: str, error: CommandError, actor: Actor) -> Result:
+def unparsed(text: str, error: CommandError | DomainError, actor: Actor) -> Result:
     """A line that is no command is an entry too."""
     verb = text.split(" ", 1)[0][:40] or "(empty)"
     try:

@@ -4,6 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from audit.seal import head_sealed
+from audit.streams import records_streamed
+from audit.verify import looked_after as record_looked_after
 from bases.schedule import registry_looked_after
 from clones.activity import machines_looked_at
 from clones.branching import disks_reconciled
@@ -36,6 +39,9 @@ REGISTRY_EVERY_S = 60.0
 CAPACITY_EVERY_S = 10.0
 RAISES_EVERY_S = 60.0
 OUTPUT_EVERY_S = 600.0
+SEAL_EVERY_S = 2.0
+STREAM_EVERY_S = 2.0
+RECORD_EVERY_S = 120.0
 
 
 async def background(loop: asyncio.AbstractEventLoop) -> None:
@@ -58,6 +64,9 @@ async def background(loop: asyncio.AbstractEventLoop) -> None:
         every(CAPACITY_EVERY_S, capacity_measured),
         every(RAISES_EVERY_S, raises_ended),
         every(OUTPUT_EVERY_S, outputs_expired),
+        every(SEAL_EVERY_S, head_sealed),
+        every(STREAM_EVERY_S, records_streamed),
+        every(RECORD_EVERY_S, record_looked_after),
     )
 
 

@@ -88,9 +88,10 @@ def pool_of(base: BaseImage) -> Pool:
 
 def pool_set(*, base: BaseImage, actor: Actor, **changes: int | bool) -> Pool:
     """What a curator wishes of a base's pool."""
-    with operation(actor, "set_pool", target=f"base:{base.name}", params=changes):
+    with operation(actor, "set_pool", target=f"base:{base.name}", params=changes) as op:
         curators_only(actor)
         pool = pool_of(base)
+        op.changed({name: getattr(pool, name) for name in changes}, changes)
         for name, value in changes.items():
             setattr(pool, name, value)
         if pool.minimum > pool.maximum:

@@ -39,6 +39,7 @@ PAGES = {
     "quotas-of-one": "/quotas/?of=user:admin",
     "audit": "/audit/",
     "reports": "/reports/",
+    "audit-filtered": "/audit/?action=clone&outcome=done",
     "not-found": "/bases/nothing/",
     "admin": "/admin/",
 }
