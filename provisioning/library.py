@@ -60,7 +60,7 @@ def version_number(text: str) -> int:
 def script_save(draft: Draft, *, actor: Actor) -> ScriptVersion:
     """Keeps a text as a new script or a new version; one that is there as it stands is no new version."""
     params = {"description": draft.description, "note": draft.note, "sha256": digest(draft.text)}
-    with operation(actor, "save_script", target=f"script:{draft.name}", params=params):
+    with operation(actor, "save_script", target=f"script:{draft.name}", params=params) as op:
         text = text_accepted(draft)
         with transaction.atomic():
             script, _ = Script.objects.select_for_update().get_or_create(
@@ -68,6 +68,7 @@ def script_save(draft: Draft, *, actor: Actor) -> ScriptVersion:
             )
             changeable(script, actor)
             if draft.description is not None:
+                op.changed({"description": script.description}, {"description": draft.description})
                 Script.objects.filter(pk=script.pk).update(description=draft.description)
             version = version_kept(script, text, draft.note, actor)
             ring("scripts")
