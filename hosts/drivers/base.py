@@ -25,6 +25,8 @@ from uuid import UUID
 Stream = Literal["stdout", "stderr"]
 OnOutput = Callable[[Stream, bytes], None]
 OnPercent = Callable[[float], None]
+OnBytes = Callable[[int], None]  # the bytes that went over so far
+Feed = Callable[[], bytes | None]  # asked often: what there is more, None for nothing yet, empty at the end
 Channel = Literal["agent", "ssh", "qga"]
 SnapshotNames = Sequence[str]
 
@@ -249,12 +251,15 @@ class Guest(Protocol):
         command: str,
         *,
         stdin: bytes | None = None,
+        feed: Feed | None = None,
         timeout_s: float = 60.0,
         on_output: OnOutput | None = None,
         cancel: CancelSignal | None = None,
         token: str | None = None,
     ) -> ExecResult:
         """Runs a shell command. With `on_output` bytes go there as they come and the result carries none.
+        What `feed` gives follows `stdin` for as long as the command runs; Refused where the way in has no
+        such thing.
 
         On timeout or cancel the command's whole process tree is ended in the guest (also what detached
         itself), gracefully and then by force, within 5 seconds, and TimedOut or Cancelled is raised.
@@ -264,9 +269,26 @@ class Guest(Protocol):
     def end_run(self, token: str) -> int | None:
         """Ends what was started with this token; how many processes are left, None when that is unknown."""
 
-    def put(self, local: Path, remote: str, *, mode: int = 0o644) -> None: ...
+    def put(
+        self,
+        local: Path,
+        remote: str,
+        *,
+        mode: int = 0o644,
+        cancel: CancelSignal | None = None,
+        progress: OnBytes | None = None,
+    ) -> None:
+        """A file, whole or not at all; or a folder, whose files join those of a folder that is there."""
 
-    def get(self, remote: str, local: Path) -> None: ...
+    def get(
+        self,
+        remote: str,
+        local: Path,
+        *,
+        cancel: CancelSignal | None = None,
+        progress: OnBytes | None = None,
+    ) -> None:
+        """A file, which replaces `local`; or a folder, where `local` does not exist yet."""
 
     def close(self) -> None: ...
 

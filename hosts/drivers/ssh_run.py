@@ -41,12 +41,12 @@ class RemoteRun:
         transport: GuestTransport,
         command: str,
         *,
-        stdin: Iterator[bytes],
+        stdin: Iterator[bytes | None],
         watch: Deadline,
         silence_s: float,
     ) -> None:
         self._transport = transport
-        self._stdin: Iterator[bytes] | None = stdin
+        self._stdin: Iterator[bytes | None] | None = stdin
         self._pending = memoryview(b"")
         self._watch = watch
         self._life = LifeSigns(transport, silence_s)
@@ -88,7 +88,10 @@ class RemoteRun:
         if self._stdin is None:
             return False
         if not self._pending:
-            self._pending = memoryview(next(self._stdin, b""))
+            piece = next(self._stdin, b"")
+            if piece is None:
+                return False
+            self._pending = memoryview(piece)
         with contextlib.suppress(TimeoutError):
             try:
                 return self._send_pending()
@@ -137,7 +140,7 @@ class RemoteRun:
         """Until output arrives; what else may happen shows soon enough."""
         poll = select.poll()
         poll.register(self._channel.fileno(), select.POLLIN)
-        waiting_to_send = self._stdin is not None
+        waiting_to_send = bool(self._pending)
         known_to_end = self._channel.exit_status_ready() or self._channel.eof_received
         seconds = BUSY_S if waiting_to_send or known_to_end else IDLE_S
         poll.poll(seconds * 1000)
