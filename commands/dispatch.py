@@ -20,6 +20,7 @@ VERBS: dict[str, Verb] = {
     "provision": run_verbs.provision,
     "parse": run_verbs.parse,
     "cancel": going_on_verbs.cancel,
+    "send": going_on_verbs.send,
     "retry": going_on_verbs.retry,
     "keep": going_on_verbs.keep,
     "save_script": script_verbs.save_script,

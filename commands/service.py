@@ -43,8 +43,10 @@ READING = {
     "security_audit",
 }
 SCRIPT_VERBS = ("save_script", "show_script", "remove_script")
-SECRET_KEYS = ("password", "token", "secret", "parameters")
-PARAMETERS = re.compile(r"\bparameters\s*=.*", re.DOTALL)  # what is given for a secret has no place in a line
+SECRET_KEYS = ("password", "token", "secret", "parameters", "text")
+PARAMETERS = re.compile(
+    r"\b(parameters|text)\s*=.*", re.DOTALL
+)  # what is given for a secret has no place in a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def unparsed(text: str, error: CommandError, actor: Actor) -> Result:
     """A line that is no command is an entry too."""
     verb = text.split(" ", 1)[0][:40] or "(empty)"
     try:
-        with operation(actor, "command", params={"line": PARAMETERS.sub("parameters=…", text)[:200]}):
+        with operation(actor, "command", params={"line": PARAMETERS.sub(r"\1=…", text)[:200]}):
             raise DomainError(str(error), code=error.code)
     except DomainError:
         return refusal(verb, str(error), error.code)

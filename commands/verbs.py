@@ -144,11 +144,17 @@ TABLE = (
         "clone, run a script in it, stream its output",
         (SCRIPT,),
         (
-            *(NEW_NAME, flag("keep_running"), flag("snapshot"), PUBLISH, AFTER, CHANNEL),
+            *(NEW_NAME, flag("keep_running"), flag("snapshot"), PUBLISH, AFTER, CHANNEL, flag("interactive")),
             *(BASE, MEMORY, CPUS, PORTS, SECONDS, PARAMETERS),
         ),
     ),
     Verb("cancel", "end a run and everything it started in the guest", (RUN,), (AFTER,)),
+    Verb(
+        "send",
+        "send a line to the script of an interactive run, or end its input",
+        (RUN,),
+        (Key("text", "'LINE'"), flag("end"), flag("hidden")),
+    ),
     Verb("retry", "go on with a run that ended badly, from the phase that failed", (RUN,), (PHASE,)),
     Verb("keep", "keep a run's clone, for a look at it", (RUN,)),
     Verb("parse", "rehearse a script's header; makes nothing", (SCRIPT,)),

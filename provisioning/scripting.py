@@ -8,9 +8,10 @@ from hosts.drivers.base import Guest
 from provisioning.checkpoints import environment_of
 from provisioning.endings import script_said_no
 from provisioning.handing import handed
-from provisioning.launch import Launch, launch_of, with_environment
+from provisioning.launch import Caller, Launch, launch_of, with_environment
 from provisioning.models import Run, RunPhase
 from provisioning.runtimes import rexx_in
+from provisioning.sending import Typed
 from provisioning.work import Work, token_of
 
 Phase = RunPhase.Name
@@ -43,10 +44,13 @@ def runtime_ready(work: Work, guest: Guest) -> Launch:
 
 def found_launch(work: Work, guest: Guest) -> tuple[Launch, str]:
     """How the script is called in this guest, and a word about what calls it."""
+    interactive = work.run.interactive
     if not work.parsed.interpreter.by_stdin:
-        return launch_of(work.parsed), "the guest's own shell"
+        return launch_of(work.parsed, interactive=interactive), "the guest's own shell"
     rexx = rexx_in(guest, cancel=work.stop)
-    return launch_of(work.parsed, rexx=rexx.command), rexx.note
+    program = rexx.command.removesuffix(" --stdin")
+    caller = Caller(rexx.command, f'{program} "$f"')
+    return launch_of(work.parsed, caller, interactive=interactive), rexx.note
 
 
 def script_run(work: Work, launch: Launch, guest: Guest) -> None:
@@ -58,6 +62,7 @@ def script_run(work: Work, launch: Launch, guest: Guest) -> None:
     result = guest.run(
         with_environment(launch.command, environment_of(run)),
         stdin=launch.stdin,
+        feed=Typed(run, recorder) if run.interactive else None,
         timeout_s=run.timeout_s,
         on_output=recorder.take,
         cancel=work.stop,

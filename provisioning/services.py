@@ -51,6 +51,7 @@ class Order:
     afterwards: str = ""
     channel: str = ""
     publish: str = ""
+    interactive: bool = False
 
     @property
     def then(self) -> str:
@@ -94,6 +95,7 @@ def run_create(order: Order, *, actor: Actor) -> Ordered:
         "channel": order.channel,
         "publish": order.publish,
         "snapshot": order.snapshot,
+        "interactive": order.interactive,
         "sha256": hashlib.sha256(order.text).hexdigest(),
     }
     with operation(actor, "provision", target=f"script:{order.script_name}", params=params) as op:
@@ -108,7 +110,12 @@ def run_create(order: Order, *, actor: Actor) -> Ordered:
 
 
 def wishes_agree(order: Order) -> None:
-    """What is wanted of the clone afterwards is one thing."""
+    """What is wanted of the clone afterwards is one thing, and its channel can carry what is sent."""
+    if order.interactive and order.channel == Run.Channel.QGA:
+        raise DomainError(
+            "channel=qga carries no input to a running script: choose agent or ssh, or no interactive=true",
+            field="channel",
+        )
     if order.keep_running and order.then != Run.Afterwards.KEEP:
         raise DomainError(
             f"after={order.then} contradicts keep_running=true: leave one of them out", field="after"
@@ -164,6 +171,7 @@ def run_row(order: Order, parsed: Parsed, values: Sequence[Value], actor: Actor)
         channel_asked=order.channel,
         publish_as=order.publish,
         snapshot=order.snapshot,
+        interactive=order.interactive,
     )
     secrets_sealed(run, {value.name: value.text for value in values if value.is_secret})
     RunPhase.objects.bulk_create(
@@ -237,4 +245,5 @@ def order_of(run: Run, parameters: Mapping[str, str]) -> Order:
         channel=run.channel_asked,
         publish=run.publish_as,
         snapshot=run.snapshot,
+        interactive=run.interactive,
     )

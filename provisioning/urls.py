@@ -16,6 +16,7 @@ urlpatterns = [
     path("runs/parse/", views.run_parse, name="run-parse"),
     path("runs/<int:pk>/", views.run_detail, name="run-detail"),
     path("runs/<int:pk>/cancel/", views.run_cancel_view, name="run-cancel"),
+    path("runs/<int:pk>/send/", views.run_send_view, name="run-send"),
     path("runs/<int:pk>/retry/", views.run_retry_view, name="run-retry"),
     path("runs/<int:pk>/keep/", views.run_keep_view, name="run-keep"),
     path("runs/<int:pk>/again/", views.run_again_view, name="run-again"),

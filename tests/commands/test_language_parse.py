@@ -44,7 +44,7 @@ def test_register_base_keeps_further_keys_apart() -> None:
 CONTRACT_VERBS = """
 register_base list_bases clone provision parse list status inspect start stop restart pause resume remove
 start_if_stopped stop_if_running save_state restore_state snapshot restore execute copy_to copy_from logs
-security_audit cancel retry keep save_script list_scripts show_script remove_script
+security_audit cancel send retry keep save_script list_scripts show_script remove_script
 flatten promote rebase"""
 ADDED_VERBS = "set_egress forward share_port revoke_link"
 

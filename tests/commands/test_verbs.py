@@ -44,6 +44,7 @@ REFUSALS = [
     ("provision script=good.sh after=burn", "invalid", "write stop, keep or remove"),
     ("cancel run=7", "not_found", "Run 7 not found"),
     ("cancel run=last", "invalid", "is not a run's number"),
+    ("send run=7 text=yes", "not_found", "Run 7 not found"),
     ("retry run=7", "not_found", "Run 7 not found"),
     ("retry run=7 phase=lunch", "invalid", "write parse, allocate"),
     ("keep run=7", "not_found", "Run 7 not found"),
