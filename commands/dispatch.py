@@ -9,6 +9,7 @@ from commands import (
     guest_verbs,
     port_verbs,
     run_verbs,
+    runtime_verbs,
     script_verbs,
 )
 from commands.service import Caller, Result, Verb, execute
@@ -27,6 +28,10 @@ VERBS: dict[str, Verb] = {
     "list_scripts": script_verbs.list_scripts,
     "show_script": script_verbs.show_script,
     "remove_script": script_verbs.remove_script,
+    "list_runtimes": runtime_verbs.list_runtimes,
+    "register_runtime": runtime_verbs.register_runtime,
+    "remove_runtime": runtime_verbs.remove_runtime,
+    "install_runtime": runtime_verbs.install_runtime,
     "list": clone_verbs.clone_list,
     "status": clone_verbs.status,
     "inspect": clone_verbs.inspect,

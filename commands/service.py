@@ -39,10 +39,12 @@ READING = {
     "inspect",
     "list_scripts",
     "show_script",
+    "list_runtimes",
     "logs",
     "security_audit",
 }
 SCRIPT_VERBS = ("save_script", "show_script", "remove_script")
+RUNTIME_VERBS = ("register_runtime", "remove_runtime", "install_runtime")
 SECRET_KEYS = ("password", "token", "secret", "parameters", "text")
 PARAMETERS = re.compile(
     r"\b(parameters|text)\s*=.*", re.DOTALL
@@ -137,6 +139,8 @@ def target_of(command: Command) -> str:
     """What the command is about, for the audit: `clone:web`, `base:demo`, …"""
     if command.verb == "register_base":
         return f"base:{command.values['name']}"
+    if command.verb in RUNTIME_VERBS:
+        return f"runtime:{command.values['name']}"
     if command.verb in SCRIPT_VERBS:
         return f"script:{command.values['name']}"
     keys = ("from", "base") if command.verb == "clone" else ("script", "run", "name", "vm", "base", "from")

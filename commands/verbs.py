@@ -103,6 +103,7 @@ FROM = Key("from", "CLONE", names="clones")
 SCRIPT = Key("script", "NAME-OR-PATH", names="scripts")
 STORED = Key("name", "NAME", names="scripts")
 NEW_SCRIPT = Key("name", "NAME", script_name)
+NEW_RUNTIME = Key("name", "NAME", names="runtimes")
 SNAPSHOT = Key("snapshot_name", "NAME", names="snapshots")
 MEMORY = Key("memory", "2G", memory_mb)
 CPUS = Key("cpus", "2", number("a number of cpus", MOST_CPUS))
@@ -167,6 +168,19 @@ TABLE = (
     Verb("list_scripts", "the scripts of the library"),
     Verb("show_script", "the text of a script", (STORED,)),
     Verb("remove_script", "take a script out of the library", (STORED,)),
+    Verb("list_runtimes", "the interpreters that the site knows, and what it brings"),
+    Verb(
+        "register_runtime",
+        "add an interpreter, or change what is brought and how it is called",
+        (NEW_RUNTIME,),
+        (
+            *(Key("file", "PATH", names="imports"), Key("sha256", "DIGEST"), Key("entry", "NAME")),
+            *(Key("language", "NAME"), Key("description", "TEXT"), Key("look", "'SHELL'")),
+            *(Key("from_stdin", "'{program} -'"), Key("from_file", "'{program} {file}'")),
+        ),
+    ),
+    Verb("remove_runtime", "take an interpreter out of the registry", (NEW_RUNTIME,)),
+    Verb("install_runtime", "bring an interpreter into a base, as its next revision", (NEW_RUNTIME, BASE)),
     Verb("list", "the clones"),
     Verb("status", "the host"),
     Verb("inspect", "one clone", (CLONE,)),

@@ -25,6 +25,7 @@ from bases.models import BaseRevision
 from clones.models import Clone
 from people.rights import SEE, Level, everywhere
 from provisioning.input_models import RunInput
+from provisioning.runtime_models import Runtime, RuntimeFound
 from provisioning.script_models import Script, ScriptVersion
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "RunInput",
     "RunPhase",
     "RunSecrets",
+    "Runtime",
+    "RuntimeFound",
     "Script",
     "ScriptVersion",
 ]
@@ -125,6 +128,7 @@ class Run(models.Model):
     channel_asked = models.CharField(
         max_length=10, choices=Channel.choices, blank=True, help_text="for diagnosis; the best otherwise"
     )
+    runtime_asked = models.CharField(max_length=40, blank=True, help_text="brought if it is not there")
     channel = models.CharField(max_length=10, blank=True, help_text="the way into the guest that was used")
     line_count = models.PositiveIntegerField(default=0)
     output_bytes = models.PositiveBigIntegerField(default=0)

@@ -23,6 +23,7 @@ from hosts.jobs import enqueue
 from hosts.models import Job
 from hosts.services import room
 from provisioning.header import Header, Limits, Parsed, parse_script
+from provisioning.known_runtimes import known_runtimes
 from provisioning.models import Run, RunPhase, ScriptVersion
 from provisioning.parameters import Value, values_of
 from provisioning.sealed import secrets_sealed
@@ -52,6 +53,7 @@ class Order:
     channel: str = ""
     publish: str = ""
     interactive: bool = False
+    runtime: str = ""
 
     @property
     def then(self) -> str:
@@ -96,6 +98,7 @@ def run_create(order: Order, *, actor: Actor) -> Ordered:
         "publish": order.publish,
         "snapshot": order.snapshot,
         "interactive": order.interactive,
+        "runtime": order.runtime,
         "sha256": hashlib.sha256(order.text).hexdigest(),
     }
     with operation(actor, "provision", target=f"script:{order.script_name}", params=params) as op:
@@ -116,6 +119,8 @@ def wishes_agree(order: Order) -> None:
             "channel=qga carries no input to a running script: choose agent or ssh, or no interactive=true",
             field="channel",
         )
+    if order.runtime and not known_runtimes().filter(name=order.runtime).exists():
+        raise NotFoundError(f"Runtime {order.runtime} not found", field="runtime")
     if order.keep_running and order.then != Run.Afterwards.KEEP:
         raise DomainError(
             f"after={order.then} contradicts keep_running=true: leave one of them out", field="after"
@@ -172,6 +177,7 @@ def run_row(order: Order, parsed: Parsed, values: Sequence[Value], actor: Actor)
         publish_as=order.publish,
         snapshot=order.snapshot,
         interactive=order.interactive,
+        runtime_asked=order.runtime,
     )
     secrets_sealed(run, {value.name: value.text for value in values if value.is_secret})
     RunPhase.objects.bulk_create(
@@ -246,4 +252,5 @@ def order_of(run: Run, parameters: Mapping[str, str]) -> Order:
         publish=run.publish_as,
         snapshot=run.snapshot,
         interactive=run.interactive,
+        runtime=run.runtime_asked,
     )
