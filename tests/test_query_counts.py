@@ -37,6 +37,7 @@ PAGES = {
     "runs": "/runs/",
     "run": "/runs/{run}/",
     "runs compared": "/runs/compare/?b={run}",
+    "runtimes": "/runtimes/",
     "new run": "/runs/new/",
     "scripts": "/scripts/",
     "script": "/scripts/script-0/",

@@ -25,6 +25,7 @@ PAGES = {
     "script": "/scripts/hello.rexx/",
     "script-versions": "/scripts/hello.rexx/?tab=versions",
     "script-edit": "/scripts/hello.rexx/edit/",
+    "runtimes": "/runtimes/",
     "run-new": "/runs/new/?script=web.sh",
     "run": "/runs/{run}/",
     "hosts": "/hosts/",
