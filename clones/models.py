@@ -26,13 +26,14 @@ from django.db.models import Q
 
 from bases.models import BaseRevision
 from clones.chain_models import DiskTask, Layer
+from clones.file_models import FileCopy
 from clones.share_models import Share
 from hosts.models import Host
 from people.models import Team
 from people.rights import SEE, Level, everywhere, given, held
 from pools.models import Template
 
-__all__ = ["Clone", "DiskTask", "Layer", "Snapshot"]
+__all__ = ["Clone", "DiskTask", "FileCopy", "Layer", "Snapshot"]
 
 
 class CloneQuerySet(models.QuerySet["Clone"]):

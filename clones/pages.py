@@ -29,6 +29,7 @@ CAME: dict[str, str] = {
 }
 DENIED_SHOWN = 12
 CONSOLE_LINES = 200
+COPIES = 20
 SORTS = {
     "name": "name",
     "-name": "-name",
@@ -78,6 +79,7 @@ def detail_context(clone: Clone) -> dict[str, Any]:
         "clone": clone,
         "base": clone.revision.base,
         "snapshots": clone.snapshots.all(),
+        "copies": clone.copies.all()[:COPIES],
         "runs": clone.runs.order_by("-pk")[:20],
         **network_context(clone, look=False),
         "saved_bytes": max(clone.revision.virtual_size - clone.disk_bytes, 0),

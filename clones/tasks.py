@@ -1,5 +1,6 @@
 """What the runner calls: takes an id, calls one function."""
 
+from clones.files import file_copied
 from clones.machines import clone_made, clone_removed, clone_started, clone_stopped
 from clones.reshaping import disk_task_done
 from clones.saving import clone_restored, clone_saved
@@ -31,3 +32,7 @@ def state_restore_task(clone_id: int) -> None:
 
 def disk_task(task_id: int) -> None:
     disk_task_done(task_id)
+
+
+def file_copy_task(copy_id: int) -> None:
+    file_copied(copy_id)

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.services import Actor, actor_of
 from clones.actions import clone_pause, clone_resume, snapshot_create, snapshot_restore
+from clones.file_views import files_context
 from clones.forms import CloneForm, SnapshotForm
 from clones.models import Clone
 from clones.pages import clone_page, console_text, detail_context, list_context, record_of_clone
@@ -27,7 +28,7 @@ from cowweb.http import back, told, went_to
 from cowweb.signed import signed_in
 from hosts.errors import DriverError
 
-TABS = ("overview", "runs", "snapshots", "console", "audit")
+TABS = ("overview", "runs", "snapshots", "files", "console", "audit")
 ACTIONS: dict[str, tuple[Callable[..., Asked], str]] = {
     "start": (clone_start, "Starting"),
     "stop": (clone_stop, "Stopping"),
@@ -83,6 +84,8 @@ def clone_detail(request: HttpRequest, name: str) -> HttpResponse:
     context = {**detail_context(clone), "tab": tab if tab in TABS else "overview", "tabs": TABS}
     if tab == "console":
         context["console"] = console_text(clone)
+    if tab == "files":
+        context |= files_context(clone, request.GET.get("path", "/root"), actor_of(request))
     if tab == "audit":
         context["entries"] = record_of_clone(clone)[:50]
     return render(request, "clones/clone_detail.html", context)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from audit.services import Actor, operation
-from bases.imports import brought_in, import_file
+from bases.imports import brought_in, import_file, import_folder
 from commands.language import Command, CommandError, parse_command
-from cowweb.errors import DomainError, ForbiddenError, UnsupportedError
+from cowweb.errors import DomainError, ForbiddenError, NotFoundError, UnsupportedError
 from hosts.drivers.errors import DriverError, TimedOut
 from people.models import Token
 from provisioning.models import Run
@@ -66,6 +66,15 @@ class Caller:
         if self.reads_own_files and Path(text).is_file():
             return import_file(brought_in(Path(text), field=key), field=key)
         return import_file(text, field=key)
+
+    def parcel(self, text: str, *, key: str) -> Path:
+        """The file or folder that a path in a command names; the shell's own folders are read in place."""
+        if self.reads_own_files and Path(text).is_dir():
+            return Path(text)
+        try:
+            return import_folder(text, field=key)
+        except NotFoundError:
+            return self.file(text, key=key)
 
 
 Verb = Callable[[Command, Caller], Result]

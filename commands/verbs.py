@@ -213,8 +213,8 @@ TABLE = (
         either=(CLONE, BASE),
     ),
     Verb("execute", "run one command in a clone", (VM, Key("command", "'COMMAND'")), (TIMEOUT,)),
-    Verb("copy_to", "copy a file into a clone", FILES),
-    Verb("copy_from", "copy a file out of a clone", FILES),
+    Verb("copy_to", "copy a file or folder into a clone", FILES),
+    Verb("copy_from", "copy a file or folder out of a clone", FILES),
     Verb("logs", "the tail of a clone's serial console", (CLONE,), (LINES,)),
     Verb("security_audit", "the tail of the audit trail", (), (LINES,)),
 )

@@ -33,6 +33,7 @@ PAGES = {
     "clone": "/clones/clone-0/",
     "clone runs": "/clones/clone-0/?tab=runs",
     "clone snapshots": "/clones/clone-0/?tab=snapshots",
+    "clone files": "/clones/clone-0/?tab=files",
     "clone audit": "/clones/clone-0/?tab=audit",
     "runs": "/runs/",
     "run": "/runs/{run}/",

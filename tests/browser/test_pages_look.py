@@ -18,6 +18,7 @@ PAGES = {
     "clones": "/clones/",
     "clone": "/clones/shown/",
     "clone-snapshots": "/clones/shown/?tab=snapshots",
+    "clone-files": "/clones/shown/?tab=files",
     "clone-console": "/clones/shown/?tab=console",
     "clone-audit": "/clones/shown/?tab=audit",
     "runs": "/runs/",
