@@ -1,9 +1,12 @@
-"""The Files tab of a clone: get, check, call one service, render."""
+"""The Files tab of a clone and its terminal: get, check, call one service, render."""
 
 from collections.abc import Iterator
 from typing import Any
 
+from csp.constants import NONCE
+from csp.decorators import csp_update
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.services import Actor, actor_of
@@ -13,6 +16,7 @@ from clones.models import Clone
 from clones.services import clone_named
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.http import back, told
+from cowweb.signed import signed_in
 from hosts.errors import DriverError
 from people import rights
 
@@ -85,3 +89,12 @@ def files_fetch(request: HttpRequest, name: str, pk: int) -> HttpResponseBase:
     response["Content-Type"] = "application/octet-stream"
     response["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+@csp_update({"style-src": [NONCE]})  # type: ignore[arg-type]  # it knows no arguments of views
+@require_GET
+def clone_terminal(request: HttpRequest, name: str) -> HttpResponse:
+    """A page that is a terminal; its library writes a style sheet, which the nonce lets it."""
+    clone = clone_or_404(name, actor_of(request))
+    context = {"clone": clone, "may_use": rights.may(signed_in(request), rights.USE, clone)}
+    return render(request, "clones/terminal.html", context)

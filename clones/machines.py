@@ -23,7 +23,7 @@ from clones.services import clone_moved
 from clones.specs import record_of, spec_of
 from cowweb.errors import ConflictError
 from cowweb.live import ring
-from hosts.drivers.base import Channel, Guest, MachineStatus, PortForward
+from hosts.drivers.base import Channel, Guest, MachineStatus, PortForward, Shell, Size
 from hosts.drivers.errors import Cancelled, DriverError, Refused, TimedOut, Unreachable
 from hosts.services import local_driver
 
@@ -259,6 +259,14 @@ def free_guest(clone: Clone) -> Guest:
         guest.close()
         return guest_of(clone)
     return guest
+
+
+def shell_of(clone: Clone, size: Size) -> Shell:
+    """A terminal in a clone that has a process."""
+    if clone.record is None:
+        raise ConflictError(f"{clone.name} is {clone.status}; its guest cannot be reached")
+    forwards = [PortForward(guest, host) for guest, host in clone.forwards]
+    return local_driver().shell(spec_of(clone), record_of(clone), forwards, size)
 
 
 def guest_of(clone: Clone, *, channel: Channel | None = None) -> Guest:

@@ -8,6 +8,7 @@ urlpatterns = [
     path("clones/_bulk/", views.clone_bulk, name="clone-bulk"),
     path("clones/<str:name>/", views.clone_detail, name="clone-detail"),
     path("clones/<str:name>/console/", views.clone_console, name="clone-console"),
+    path("clones/<str:name>/terminal/", file_views.clone_terminal, name="clone-terminal"),
     path("clones/<str:name>/files/send/", file_views.files_send, name="files-send"),
     path("clones/<str:name>/files/ask/", file_views.files_ask, name="files-ask"),
     path("clones/<str:name>/files/<int:pk>/", file_views.files_fetch, name="files-fetch"),

@@ -237,6 +237,29 @@ class CancelSignal(Protocol):
     def is_set(self) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of a terminal, in characters."""
+
+    columns: int
+    rows: int
+
+
+class Shell(Protocol):
+    """A terminal in a guest. Reading never waits; `fileno` is readable when there is something to read."""
+
+    def fileno(self) -> int: ...
+
+    def read(self) -> bytes | None:
+        """What it printed; None for nothing yet, empty once it has ended."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def resize(self, size: Size) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Guest(Protocol):
     """A way into a running guest. Use it as a context manager; it closes its connection."""
 
@@ -416,6 +439,11 @@ class Driver(Protocol):
         """A new layer on `backing`, on which `disk` stands, as the snapshot inside `disk` has it."""
 
     def console_tail(self, folder: Path, *, lines: int = 50) -> str: ...
+
+    def shell(
+        self, spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward], size: Size
+    ) -> Shell:
+        """A login shell with a terminal; Refused where the machine has no SSH."""
 
     def guest(
         self,

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from hosts.drivers.arriving import arriving_file, arriving_folder, place_for
-from hosts.drivers.base import CancelSignal, Channel, ExecResult, Feed, Identity, OnOutput
+from hosts.drivers.base import CancelSignal, Channel, ExecResult, Feed, Identity, OnOutput, Shell, Size
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Cancelled, TimedOut, Unreachable
 from hosts.drivers.folders import pack, unpack
@@ -23,6 +23,7 @@ from hosts.drivers.run_token import in_words, marked, new_token
 from hosts.drivers.ssh_connect import KeyNotAccepted
 from hosts.drivers.ssh_link import SshLink
 from hosts.drivers.ssh_run import RemoteRun
+from hosts.drivers.ssh_shell import open_shell
 from hosts.drivers.streams import (
     Kept,
     Progress,
@@ -46,6 +47,7 @@ from hosts.drivers.transfer import (
 
 KNOCK_S = 0.1
 COPY_S = 3600.0
+SHELL_S = 20.0
 SILENCE_S = 30.0
 LARGEST_COPY = 64 << 30
 
@@ -190,6 +192,11 @@ class SshGuest:
         except BaseException:
             self.end_run(token)
             raise
+
+    def shell(self, size: Size) -> Shell:
+        """A terminal, which takes this connection with it when it ends."""
+        watch = Deadline(SHELL_S, what="opening a terminal")
+        return open_shell(self.link.transport(watch), size, watch)
 
     def close(self) -> None:
         self.link.close()

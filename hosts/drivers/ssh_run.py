@@ -154,11 +154,11 @@ def _execute(transport: GuestTransport, command: str, watch: Deadline) -> Channe
         )
     try:
         channel, opened = transport.ask_for_session()
-        _answered(transport, opened, watch)
+        answered(transport, opened, watch)
         if not channel.active:
             raise Unreachable("the guest's SSH server opens no more sessions")
         channel.settimeout(0.0)
-        _answered(transport, transport.ask_to_execute(channel, words), watch)
+        answered(transport, transport.ask_to_execute(channel, words), watch)
     except (SSHException, OSError, EOFError) as error:
         raise Unreachable("the guest's SSH server did not take the command", detail=str(error)) from None
     if not channel.event_ready:
@@ -166,7 +166,7 @@ def _execute(transport: GuestTransport, command: str, watch: Deadline) -> Channe
     return channel
 
 
-def _answered(transport: GuestTransport, event: threading.Event, watch: Deadline) -> None:
+def answered(transport: GuestTransport, event: threading.Event, watch: Deadline) -> None:
     """Waits for the server. A server that does not answer in time is not worth asking anything else."""
     give_up_at = time.monotonic() + OPEN_S
     while not event.wait(IDLE_S):
