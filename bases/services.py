@@ -17,12 +17,14 @@ from django.utils import timezone
 
 from audit.services import SYSTEM, Actor, operation
 from bases.gate import admit, glance
+from bases.importing import base_failed, imports_given_up
 from bases.integrity import revision_checked, revision_verified
 from bases.models import BaseImage, BaseRevision
 from bases.store import identity_of, keep
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NameTakenError, NotFoundError
 from cowweb.live import ring
 from cowweb.values import InvalidValue, machine_name
+from hosts.jobs import this_worker
 
 Status = BaseImage.Status
 
@@ -124,7 +126,9 @@ def base_begun(name: str, facts: Facts, actor: Actor) -> BaseImage:
         "status": Status.PROVISIONING,
         "failure": "",
         "created_by": actor.user,
+        "importer": this_worker(),
     }
+    imports_given_up(BaseImage.objects.filter(name=name))
     try:
         with transaction.atomic():
             if not BaseImage.objects.filter(name=name, status=Status.FAILED).update(**values):
@@ -152,10 +156,10 @@ def revision_imported(base: BaseImage, source: Source) -> BaseImage:
         digest = keep(source.disk, "qcow2", inspect=admit_copy)
         kernel = keep(source.kernel, "kernel") if source.kernel else ""
         initrd = keep(source.initrd, "initrd") if source.initrd else ""
+        info = admit(BaseRevision(digest=digest).disk)
     except Exception as error:
         base_failed(base, str(error))
         raise
-    info = admit(BaseRevision(digest=digest).disk)
     with transaction.atomic():
         newest = base.revisions.aggregate(newest=Max("number"))["newest"] or 0
         revision = BaseRevision.objects.create(
@@ -182,14 +186,6 @@ def revision_imported(base: BaseImage, source: Source) -> BaseImage:
 
 def admit_copy(path: Path) -> None:
     admit(path)
-
-
-def base_failed(base: BaseImage, reason: str) -> None:
-    with transaction.atomic():
-        BaseImage.objects.filter(pk=base.pk, status=Status.PROVISIONING).update(
-            status=Status.FAILED, failure=reason
-        )
-        ring("bases", f"base.{base.pk}")
 
 
 def base_mark(*, base: BaseImage, status: str, actor: Actor) -> BaseImage:

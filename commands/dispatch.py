@@ -5,6 +5,7 @@ from commands import (
     base_verbs,
     chain_verbs,
     clone_verbs,
+    finding_verbs,
     going_on_verbs,
     guest_verbs,
     port_verbs,
@@ -59,6 +60,8 @@ VERBS: dict[str, Verb] = {
     "copy_from": guest_verbs.copy_from,
     "logs": guest_verbs.logs,
     "security_audit": audit_verbs.security_audit,
+    "list_findings": finding_verbs.list_findings,
+    "decide_finding": finding_verbs.decide_finding,
 }
 
 

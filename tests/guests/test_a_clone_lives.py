@@ -116,10 +116,12 @@ def test_removal_leaves_nothing(served, lab):
 
 def test_a_machine_killed_from_outside_is_said_to_have_failed(served, lab):
     assert served.admin.command("clone base=demo name=doomed")["success"]
+    said = served.admin.command("execute vm=doomed command='echo my last words > /dev/console'")
+    assert said["success"], said
     subprocess.run(["kill", "-9", str(served.qemu_pid("doomed"))], check=True)
     wait_until(lambda: served.clone("doomed")["status"] == "failed", timeout_s=30)
     clone = served.clone("doomed")
     assert clone["failure"] == "The machine's process ended without being asked to"
-    assert clone["failure_detail"]
+    assert "my last words" in clone["failure_detail"]
     assert served.admin.command("execute vm=doomed command=true")["code"] == "conflict"
     assert served.admin.command("remove name=doomed")["success"]
