@@ -168,7 +168,7 @@ TABLE = (
         "save_script",
         "keep a file as a script of the library, or as its new version",
         (NEW_SCRIPT, Key("file", "PATH", names="imports")),
-        (Key("description", "TEXT"), Key("note", "TEXT")),
+        (Key("description", "TEXT"), Key("note", "TEXT"), Key("team", "TEAM")),
     ),
     Verb("list_scripts", "the scripts of the library"),
     Verb("show_script", "the text of a script", (STORED,)),
