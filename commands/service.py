@@ -36,6 +36,7 @@ TARGETS = ("script", "run", "finding", "name", "vm", "base", "from")  # the firs
 CLONE_TARGETS = ("from", "base")
 READING = {
     "list_bases",
+    "list_revisions",
     "parse",
     "list",
     "status",

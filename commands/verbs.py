@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cowweb.values import (
     InvalidValue,
+    base_reference,
     egress_ports,
     machine_name,
     memory_mb,
@@ -128,6 +129,9 @@ REVISION = Key("to", "2", number("a revision", MOST_REVISIONS))
 FINDING = Key("finding", "7", number("a finding", MOST_LINK))
 DECISION = Key("decision", "leave", one_of(DECISIONS), words=DECISIONS)
 STATE = Key("state", "waiting", one_of(FINDING_STATES), words=FINDING_STATES)
+OF_BASE = Key("base", "BASE[@REVISION]", base_reference, names="bases")
+ALIAS = Key("alias", "next")
+WHY = Key("why", "'TEXT'")
 FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
 
 TABLE = (
@@ -139,6 +143,30 @@ TABLE = (
         keeps_extra=True,
     ),
     Verb("list_bases", "every base you may clone"),
+    Verb("list_revisions", "a base's revisions, their stages and aliases", (BASE,)),
+    Verb("approve_base", "open a revision for clones, or take a deprecation back", (OF_BASE,), (WHY,)),
+    Verb(
+        "deprecate_base",
+        "warn whoever clones a revision, and name its successor",
+        (OF_BASE,),
+        (Key("successor", "BASE[@REVISION]", base_reference, names="bases"), WHY),
+    ),
+    Verb(
+        "retire_base",
+        "end a revision on which nothing depends, or list what does",
+        (OF_BASE,),
+        (flag("rehearse"), WHY),
+    ),
+    Verb(
+        "alias_base", "lead an alias of a base to a revision", (BASE, ALIAS), (REVISION, flag("remove"), WHY)
+    ),
+    Verb("rollback_base", "lead stable, or another alias, where it led before", (BASE,), (ALIAS, WHY)),
+    Verb("verify_base", "read a base's files again and compare their digests", (BASE,)),
+    Verb(
+        "base_visibility",
+        "open a base to everyone, to teams or to curators alone",
+        (BASE, Key("for", "TEAMS")),
+    ),
     Verb(
         "clone",
         "make a copy-on-write clone of a base or of another clone",

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from bases.schedule import registry_looked_after
 from clones.branching import disks_reconciled
 from clones.egress import egress_cleared, egress_looked_after
 from clones.reconcile import clones_reconciled
@@ -24,6 +25,7 @@ SURVEY_EVERY_S = 30.0
 EGRESS_EVERY_S = 3.0
 STALE_EVERY_S = 60.0
 HOST_EVERY_S = 300.0
+REGISTRY_EVERY_S = 60.0
 OUTPUT_EVERY_S = 600.0
 
 
@@ -40,6 +42,7 @@ async def background(loop: asyncio.AbstractEventLoop) -> None:
         every(EGRESS_EVERY_S, egress_looked_after),
         every(STALE_EVERY_S, egress_cleared),
         every(HOST_EVERY_S, host_look),
+        every(REGISTRY_EVERY_S, registry_looked_after),
         every(OUTPUT_EVERY_S, outputs_expired),
     )
 

@@ -52,6 +52,7 @@ COWWEB_IMPORT_FOLDERS = [
     Path(folder) for folder in env_list("COWWEB_IMPORT_FOLDERS") or [str(COWWEB_DATA / "import")]
 ]
 COWWEB_STORE = COWWEB_DATA / "store"
+COWWEB_ARRIVALS = COWWEB_DATA / "arrivals"  # images being uploaded or fetched
 COWWEB_CLONES = COWWEB_DATA / "clones"
 COWWEB_LAYERS = COWWEB_DATA / "layers"
 COWWEB_TEMPLATES = COWWEB_DATA / "templates"
@@ -70,6 +71,12 @@ COWWEB_STOP_GRACE_S = int(env("COWWEB_STOP_GRACE_S", "20"))
 COWWEB_RUN_OUTPUT_BYTES = int(env("COWWEB_RUN_OUTPUT_BYTES", str(256 * 1024 * 1024)))
 COWWEB_OUTPUT_DAYS = int(env("COWWEB_OUTPUT_DAYS", "0"))
 COWWEB_PARALLEL_JOBS = int(env("COWWEB_PARALLEL_JOBS", "16"))
+# The registry of bases
+COWWEB_FOUR_EYES = env_flag("COWWEB_FOUR_EYES", default=False)
+COWWEB_VERIFY_DAYS = float(env("COWWEB_VERIFY_DAYS", "7"))
+COWWEB_RETIRED_DAYS = float(env("COWWEB_RETIRED_DAYS", "7"))
+COWWEB_IMPORT_MAX_BYTES = int(env("COWWEB_IMPORT_MAX_BYTES", str(64 * 1024**3)))
+COWWEB_IMPORT_DIGEST = env_flag("COWWEB_IMPORT_DIGEST", default=False)
 COWWEB_RUNTIME_REXX = env("COWWEB_RUNTIME_REXX")
 
 DEBUG = env_flag("COWWEB_DEBUG", default=False)

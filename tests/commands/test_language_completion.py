@@ -20,7 +20,7 @@ def test_an_empty_line_offers_every_verb_with_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("text", "options"),
     [
-        ("li", ["list_bases", "list_scripts", "list"]),
+        ("li", ["list_bases", "list_revisions", "list_scripts", "list"]),
         ("  start", ["start", "start_if_stopped"]),
         ("inspect ", ["name="]),
         (

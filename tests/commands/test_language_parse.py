@@ -46,9 +46,9 @@ register_base list_bases clone provision parse list status inspect start stop re
 start_if_stopped stop_if_running save_state restore_state snapshot restore execute copy_to copy_from logs
 security_audit cancel send retry keep save_script list_scripts show_script remove_script
 flatten promote rebase"""
-ADDED_VERBS = (
-    "set_egress forward share_port revoke_link list_runtimes register_runtime remove_runtime install_runtime"
-)
+ADDED_VERBS = """
+set_egress forward share_port revoke_link list_revisions approve_base deprecate_base retire_base alias_base
+rollback_base verify_base base_visibility list_runtimes register_runtime remove_runtime install_runtime"""
 
 
 def test_the_verbs_are_those_of_the_contract() -> None:

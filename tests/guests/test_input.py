@@ -15,7 +15,7 @@ REXX = "/* rexxjs-vm-base: demo */\nsay 'name?'\nparse pull name\nsay 'hello' na
 )
 def test_a_line_that_is_sent_reaches_the_script(served, name, text, channel):
     run = served.order(name, text, interactive="on", channel=channel, after="remove")
-    wait_until(lambda: served.run(run)["line_count"] >= 1, timeout_s=240)
+    wait_until(lambda: served.run(run)["line_count"] >= 1, timeout_s=60)
     assert served.admin.command(f"send run={run} text='Größe 7'")["success"]
     if text is ASKS:
         assert served.admin.command(f"send run={run} text=rest end=true")["success"]
@@ -31,7 +31,7 @@ def test_a_line_that_is_sent_reaches_the_script(served, name, text, channel):
 def test_a_clone_whose_agent_is_taken_by_a_run_still_answers(served):
     """A run holds the agent; commands and copies go another way meanwhile."""
     run = served.order("asks.sh", ASKS, interactive="on", name="busy", after="remove")
-    wait_until(lambda: served.run(run)["line_count"] >= 1, timeout_s=240)
+    wait_until(lambda: served.run(run)["line_count"] >= 1, timeout_s=60)
     assert served.admin.command("execute vm=busy command=hostname")["stdout"] == "busy\n"
     served.admin.command(f"send run={run} text=x end=true")
     assert served.run_over(run)["status"] == "succeeded"
