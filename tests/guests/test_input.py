@@ -13,7 +13,8 @@ REXX = "/* rexxjs-vm-base: demo */\nsay 'name?'\nparse pull name\nsay 'hello' na
     ("name", "text", "channel"),
     [("asks.sh", ASKS, "agent"), ("asks-ssh.sh", ASKS, "ssh"), ("asks.rexx", REXX, "agent")],
 )
-def test_a_line_that_is_sent_reaches_the_script(served, name, text, channel):
+def test_a_line_that_is_sent_reaches_the_script(served, lab, name, text, channel):
+    """With `lab`, demo's template is there, and with it our agent."""
     run = served.order(name, text, interactive="on", channel=channel, after="remove")
     wait_until(lambda: served.run(run)["line_count"] >= 1, timeout_s=60)
     assert served.admin.command(f"send run={run} text='Größe 7'")["success"]
@@ -28,7 +29,7 @@ def test_a_line_that_is_sent_reaches_the_script(served, name, text, channel):
     assert (refused["success"], refused["code"]) == (False, "conflict")
 
 
-def test_a_clone_whose_agent_is_taken_by_a_run_still_answers(served):
+def test_a_clone_whose_agent_is_taken_by_a_run_still_answers(served, lab):
     """A run holds the agent; commands and copies go another way meanwhile."""
     run = served.order("asks.sh", ASKS, interactive="on", name="busy", after="remove")
     wait_until(lambda: served.run(run)["line_count"] >= 1, timeout_s=60)
