@@ -140,6 +140,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "people.middleware.TokenMiddleware",
+    "people.middleware.VisitMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "cowweb.pace.PaceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -194,6 +195,26 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 86400
+# Failed tries in a quarter of an hour
+COWWEB_SIGN_IN_TRIES = int(env("COWWEB_SIGN_IN_TRIES", "10"))
+COWWEB_SIGN_IN_TRIES_ADDRESS = int(env("COWWEB_SIGN_IN_TRIES_ADDRESS", "50"))
+# Single sign-on by OpenID Connect; off without an issuer
+COWWEB_OIDC_ISSUER = env("COWWEB_OIDC_ISSUER")
+COWWEB_OIDC_CLIENT_ID = env("COWWEB_OIDC_CLIENT_ID")
+COWWEB_OIDC_CLIENT_SECRET = env("COWWEB_OIDC_CLIENT_SECRET")
+COWWEB_OIDC_NAME = env("COWWEB_OIDC_NAME", "Single sign-on")
+COWWEB_OIDC_CREATE = env_flag("COWWEB_OIDC_CREATE", default=False)
+# A directory that passwords are tried at; off without a URL
+COWWEB_LDAP_URL = env("COWWEB_LDAP_URL")
+COWWEB_LDAP_START_TLS = env_flag("COWWEB_LDAP_START_TLS", default=False)
+COWWEB_LDAP_CA_FILE = env("COWWEB_LDAP_CA_FILE")
+COWWEB_LDAP_BIND_DN = env("COWWEB_LDAP_BIND_DN")
+COWWEB_LDAP_BIND_PASSWORD = env("COWWEB_LDAP_BIND_PASSWORD")
+COWWEB_LDAP_BASE = env("COWWEB_LDAP_BASE")
+COWWEB_LDAP_FILTER = env("COWWEB_LDAP_FILTER", "(uid={name})")
+if COWWEB_LDAP_URL:
+    AUTHENTICATION_BACKENDS.append("people.ldap.LdapBackend")
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"

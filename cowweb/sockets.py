@@ -46,6 +46,14 @@ class LivePart(AsyncWebsocketConsumer):
         raise NotImplementedError
 
     @property
+    def own_topic(self) -> str:
+        """Rings when the person's sessions or rights change."""
+        return f"person.{self.scope['user'].pk}"
+
+    def heard(self) -> list[str]:
+        return [*self.topics(), self.own_topic]
+
+    @property
     def query(self) -> dict[str, str]:
         """The page's own query string, so that the live part is the same view of the same things."""
         pairs = parse_qs(self.scope["query_string"].decode("latin-1"))
@@ -55,18 +63,22 @@ class LivePart(AsyncWebsocketConsumer):
         self.sent = ""
         self.is_stale = asyncio.Event()
         self.painter: asyncio.Task[None] | None = None
+        self.looked = time.monotonic()
         self.user = self.scope["user"]
         await self.accept()
         if not await database_sync_to_async(self.may_watch)():
             await self.close(code=FORBIDDEN)
             return
-        for topic in self.topics():
+        for topic in self.heard():
             await self.channel_layer.group_add(topic, self.channel_name)
         self.is_stale.set()
         self.painter = asyncio.create_task(self.painted())
 
     def may_watch(self) -> bool:
-        """Signed in, not disabled since, and allowed."""
+        """Signed in still, not disabled since, and allowed."""
+        session = self.scope.get("session")
+        if session is not None and session.session_key and not session.exists(session.session_key):
+            return False
         # read anew: what they may see is drawn from the role they have now
         user = User.objects.select_related("person").filter(pk=self.user.pk, is_active=True).first()
         if user is None:
@@ -77,6 +89,8 @@ class LivePart(AsyncWebsocketConsumer):
     async def dispatch(self, message: dict[str, Any]) -> None:
         """A ring sets a flag and touches no database, so it needs no turn in the database's thread before."""
         if message["type"] == "ring":
+            if message["topic"] == self.own_topic:
+                self.looked = 0.0  # their sessions or rights changed: look at once
             self.is_stale.set()
         else:
             await super().dispatch(message)
@@ -91,12 +105,11 @@ class LivePart(AsyncWebsocketConsumer):
 
     async def paint(self) -> None:
         """Redraws when something rang, and looks at the right to watch from time to time."""
-        looked = time.monotonic()
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.is_stale.wait(), USER_RECHECK_S)
-            if time.monotonic() - looked >= USER_RECHECK_S:
-                looked = time.monotonic()
+            if not self.looked or time.monotonic() - self.looked >= USER_RECHECK_S:
+                self.looked = time.monotonic()
                 if not await database_sync_to_async(self.may_watch)():
                     await self.close(code=FORBIDDEN)
                     return
@@ -118,5 +131,5 @@ class LivePart(AsyncWebsocketConsumer):
     async def disconnect(self, code: int) -> None:
         if self.painter:
             self.painter.cancel()
-        for topic in self.topics():
+        for topic in self.heard():
             await self.channel_layer.group_discard(topic, self.channel_name)

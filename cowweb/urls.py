@@ -1,7 +1,6 @@
 """Every HTTP mount, on one screen."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from cowweb.health import healthz, readyz
@@ -20,8 +19,6 @@ urlpatterns = [
     path("", include("quotas.urls")),
     path("", include("hosts.urls")),
     path("", include("audit.urls")),
-    path("accounts/login/", LoginView.as_view(), name="login"),
-    path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

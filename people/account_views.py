@@ -1,11 +1,11 @@
 """A person's own pages: settings and tokens; and the page that an invitation leads to."""
 
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -19,6 +19,7 @@ from people.models import Token
 from people.pages import settings_context, tokens_context
 from people.persons import person_named, settings_set
 from people.rights import team_chosen
+from people.sign_in import proved
 from people.tokens import Asked, may_speak_for, token_make, token_revoke
 
 
@@ -107,5 +108,4 @@ def join(request: HttpRequest, secret: str) -> HttpResponse:
 
 def entered(request: HttpRequest, secret: str, account: Account) -> HttpResponse:
     user = invitation_accept(secret, account, origin=actor_of(request))
-    login(request, user, backend="people.backends.PersonBackend")
-    return redirect("overview")
+    return redirect(proved(request, user, "invitation", reverse("overview")))

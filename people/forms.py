@@ -45,6 +45,33 @@ class SettingsForm(forms.Form):
     team = forms.CharField(max_length=63, required=False)
 
 
+class SignInForm(forms.Form):
+    username = forms.CharField(max_length=150)
+    password = forms.CharField(max_length=4096, strip=False)
+
+
+class ProofForm(forms.Form):
+    """A second proof: a code, or what a passkey signed; or the password again."""
+
+    code = forms.CharField(max_length=64, required=False)
+    credential = forms.CharField(max_length=65536, required=False)
+    password = forms.CharField(max_length=4096, strip=False, required=False)
+
+
+class CodeForm(forms.Form):
+    code = forms.CharField(max_length=64)
+
+
+class PasswordForm(forms.Form):
+    current = forms.CharField(max_length=4096, strip=False, required=False)
+    password = forms.CharField(max_length=4096, strip=False)
+
+
+class PasskeyForm(forms.Form):
+    name = forms.CharField(max_length=63, required=False)
+    credential = forms.CharField(max_length=65536)
+
+
 class TokenForm(forms.Form):
     name = forms.CharField(max_length=63)
     scope = forms.ChoiceField(choices=Token.Scope.choices)

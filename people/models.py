@@ -1,6 +1,20 @@
-"""What the site keeps of people: who works with whom (`team_models`), what lets them in (`access_models`)."""
+"""The app's models, by what they are about."""
 
 from people.access_models import Invitation, Token
+from people.sign_in_models import Attempt, Identity, Passkey, RecoveryCode, SitePolicy, Totp, Visit
 from people.team_models import Membership, Person, Team
 
-__all__ = ["Invitation", "Membership", "Person", "Team", "Token"]
+__all__ = [
+    "Attempt",
+    "Identity",
+    "Invitation",
+    "Membership",
+    "Passkey",
+    "Person",
+    "RecoveryCode",
+    "SitePolicy",
+    "Team",
+    "Token",
+    "Totp",
+    "Visit",
+]

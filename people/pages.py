@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Max, Q
 
 from cowweb.roles import Role, administers, sees_everything
 from people.forms import DAYS
-from people.models import Invitation, Membership, Team, Token
+from people.models import Invitation, Membership, SitePolicy, Team, Token, Totp
 from people.rights import OWN, is_in
+from people.second_factor import codes_left, must_have_factor, policy
+from people.single_sign_on import is_on
+from people.visits import visits_of
 
 ROWS = 200
 
@@ -24,6 +28,8 @@ def people_context(user: User) -> dict[str, Any]:
         context["roles"] = Role.choices
     if administers(user):
         context["invitations"] = Invitation.objects.open().for_list().filter(team=None)
+        context["policy"] = policy()
+        context["policies"] = SitePolicy.SecondFactor.choices
     return context
 
 
@@ -63,3 +69,23 @@ def tokens_context(owner: User) -> dict[str, Any]:
         "scopes": Token.Scope.choices,
         "days": DAYS,
     }
+
+
+def security_context(user: User, session_key: str) -> dict[str, Any]:
+    """How a person signs in, and where they are."""
+    return {
+        "totp": Totp.objects.filter(user=user).first(),
+        "passkeys": list(user.passkeys.all()),
+        "codes_left": codes_left(user),
+        "must_have": must_have_factor(user),
+        "visits": visits_of(user)[:ROWS],
+        "this_session": session_key,
+        "sso_name": settings.COWWEB_OIDC_NAME if is_on() else "",
+        "identities": list(user.identities.order_by("pk")),
+    }
+
+
+def person_context(user: User) -> dict[str, Any]:
+    """One person, for administrators."""
+    memberships = user.memberships.select_related("team").order_by("team__name")
+    return {"person": user, "memberships": memberships, **security_context(user, "")}

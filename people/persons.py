@@ -7,8 +7,10 @@ from audit.services import Actor, operation
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
 from cowweb.live import ring
 from cowweb.roles import Role, administers, role_of
-from people.models import Person, Team
+from people.models import Person, Team, Visit
+from people.policy import factorless_ended
 from people.rights import USE, is_in, require_administrator
+from people.visits import closed
 
 FLAGS = {
     Role.MEMBER: (False, False, False),
@@ -40,7 +42,8 @@ def role_set(*, user: User, role: str, actor: Actor) -> User:
             op.changed({"role": str(role_of(person_named(user.username)))}, {"role": role})
             User.objects.filter(pk=user.pk).update(is_superuser=is_superuser, is_staff=is_staff)
             Person.objects.update_or_create(user=user, defaults={"is_auditor": is_auditor})
-            ring("people", "clones", "bases", "runs", "audit")
+            factorless_ended()
+            ring("people", "clones", "bases", "runs", "audit", f"person.{user.pk}")
         return person_named(user.username)
 
 
@@ -54,7 +57,9 @@ def active_set(*, user: User, active: bool, actor: Actor) -> User:
             if not User.objects.filter(pk=user.pk, is_active=not active).update(is_active=active):
                 raise ConflictError(f"{user.username} is {'enabled' if active else 'disabled'} already")
             op.changed({"is_active": not active}, {"is_active": active})
-            ring("people")
+            if not active:
+                closed(list(Visit.objects.filter(user=user)))
+            ring("people", f"person.{user.pk}")
         return person_named(user.username)
 
 

@@ -42,6 +42,12 @@ PAGES = {
     "audit": "/audit/",
     "reports": "/reports/",
     "audit-filtered": "/audit/?action=clone&outcome=done",
+    "people": "/people/",
+    "person": "/people/admin/",
+    "settings": "/settings/",
+    "security": "/settings/security/",
+    "app-set-up": "/settings/security/app/",
+    "confirm": "/accounts/confirm/",
     "not-found": "/bases/nothing/",
     "admin": "/admin/",
 }

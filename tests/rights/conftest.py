@@ -15,7 +15,7 @@ from clones.models import Clone, Snapshot
 from hosts.findings import Kind, Noted, finding_noted
 from hosts.services import host_look, local_host
 from links.models import ShareLink
-from people.models import Invitation, Token
+from people.models import Invitation, Token, Visit
 from pools.models import Template
 from provisioning.library import Draft, script_save
 from provisioning.models import Run, RunPhase
@@ -61,6 +61,7 @@ def world(site, crowd, image):  # noqa: F811
         digest="2" * 64, team=crowd.team, invited_by=crowd.owner, expires_at=later
     )
     link = ShareLink.objects.create(clone=clone, port=8080, created_by=crowd.member, expires_at=later)
+    visit = Visit.objects.create(user=crowd.member, session_key="elsewhere", seen_at=timezone.now())
     template = Template.objects.create(revision=base.current, memory_mb=64, cpus=1, status="ready")
     finding = finding_noted(Noted(Kind.FILE, "store/notes.txt", "a file that no row knows"))
     quota_set(account=default_account("people"), quota=Quota.CLONES, most=2, actor=boss)
@@ -83,6 +84,7 @@ def world(site, crowd, image):  # noqa: F811
         token=token,
         invited=invited,
         link=link,
+        visit=visit,
         template=template,
     )
 

@@ -116,6 +116,9 @@ def arguments(door: str, world) -> dict[str, str]:
         "_tokens": world.token.pk,
         "_withdraw": world.invited.pk,
         "requests": world.request.pk,
+        "_sessions": world.visit.pk,
+        "passkeys": 1,
+        "sso": 1,
     }
     words = door.split("/")
     found: dict[str, str] = {"port": "8080", "action": "start", "snapshot": "before", "verb": "restore"}

@@ -1,0 +1,96 @@
+"""A directory that passwords are tried at (LDAP), by settings; off without COWWEB_LDAP_URL.
+
+Whoever the directory finds and lets in has an account here, made at the first sign-in, with no password of
+its own. It never lets anyone into an account that was made another way: a directory's `admin` is not ours.
+"""
+
+import logging
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ldap3
+from django.conf import settings
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from ldap3.core.exceptions import LDAPException
+from ldap3.utils.conv import escape_filter_chars
+
+from people.models import Identity, Person
+
+logger = logging.getLogger(__name__)
+TIMEOUT_S = 10
+
+
+class LdapBackend(BaseBackend):
+    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
+        username, password = credentials.get("username"), credentials.get("password")
+        # An empty password would be an anonymous bind, which directories let in
+        if not (settings.COWWEB_LDAP_URL and username and password):
+            return None
+        try:
+            found = distinguished_name(username)
+            if not found or not lets_in(found, password):
+                return None
+        except LDAPException:
+            logger.exception("The directory %s does not answer as it should", settings.COWWEB_LDAP_URL)
+            return None
+        return person_of(username, found)
+
+    def get_user(self, user_id: int) -> User | None:
+        return None  # sessions are the other backend's
+
+
+@contextmanager
+def connection(name: str, password: str) -> Iterator[ldap3.Connection]:
+    """Not bound yet; closed in any case."""
+    authority = settings.COWWEB_LDAP_CA_FILE or None
+    tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=authority, version=ssl.PROTOCOL_TLS_CLIENT)
+    server = ldap3.Server(settings.COWWEB_LDAP_URL, tls=tls, connect_timeout=TIMEOUT_S, get_info=ldap3.NONE)
+    made = ldap3.Connection(server, user=name or None, password=password or None, receive_timeout=TIMEOUT_S)
+    try:
+        if settings.COWWEB_LDAP_START_TLS and not made.start_tls():
+            raise LDAPException("the directory does not begin TLS")
+        yield made
+    finally:
+        made.strategy.close()
+        if made.socket is not None:
+            made.socket.close()  # one that never connected is left open otherwise
+
+
+def distinguished_name(username: str) -> str:
+    """Whom the filter finds, when it is exactly one."""
+    wanted = settings.COWWEB_LDAP_FILTER.replace("{name}", escape_filter_chars(username))
+    with connection(settings.COWWEB_LDAP_BIND_DN, settings.COWWEB_LDAP_BIND_PASSWORD) as made:
+        if not made.bind():
+            logger.error("The directory refuses COWWEB_LDAP_BIND_DN: %s", made.result.get("description"))
+            return ""
+        made.search(settings.COWWEB_LDAP_BASE, wanted, size_limit=2)
+        found = [entry["dn"] for entry in made.response if entry["type"] == "searchResEntry"]
+    return str(found[0]) if len(found) == 1 else ""
+
+
+def lets_in(name: str, password: str) -> bool:
+    with connection(name, password) as made:
+        return bool(made.bind())
+
+
+def person_of(username: str, name: str) -> User | None:
+    """The active account that this entry has here; made where the name is free."""
+    issuer = settings.COWWEB_LDAP_URL
+    known = Identity.objects.select_related("user").filter(issuer=issuer, subject=name.lower()[:255]).first()
+    if known is None:
+        try:
+            with transaction.atomic():
+                user = User.objects.create_user(username)
+                Person.objects.create(user=user)
+                known = Identity.objects.create(user=user, issuer=issuer, subject=name.lower()[:255])
+        except IntegrityError:
+            logger.warning("The directory's %s has no account here: the name belongs to another", username)
+            return None
+    Identity.objects.filter(pk=known.pk).update(used_at=timezone.now())
+    return known.user if known.user.is_active else None

@@ -1,0 +1,143 @@
+"""Single sign-on by OpenID Connect: another site says who someone is, an `Identity` says whom that is here.
+
+Authlib does the protocol: discovery, PKCE, state, nonce, the signature and claims of the ID token. Ours is
+what an identity means: an account it was connected to, or, with COWWEB_OIDC_CREATE, a new member's.
+
+Example::
+
+    return leave_for(request, callback_address)       # to the provider
+    claims = claims_of(request)                       # back from it, in the callback
+    user = person_behind(claims)
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import requests
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.django_client import OAuth
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from joserfc.errors import JoseError
+
+from audit.services import Actor, operation
+from cowweb.errors import ConflictError, DomainError, ForbiddenError, NameTakenError, NotFoundError
+from people.models import Identity, Person
+
+TIMEOUT_S = 10
+WRONG = (AuthlibBaseError, JoseError, requests.RequestException, ValueError, KeyError)
+
+
+def is_on() -> bool:
+    return bool(settings.COWWEB_OIDC_ISSUER and settings.COWWEB_OIDC_CLIENT_ID)
+
+
+@lru_cache(maxsize=4)
+def provider(issuer: str, client_id: str, client_secret: str) -> Any:
+    return OAuth().register(
+        "oidc",
+        client_id=client_id,
+        client_secret=client_secret or None,
+        server_metadata_url=f"{issuer.rstrip('/')}/.well-known/openid-configuration",
+        client_kwargs={
+            "scope": "openid profile email",
+            "code_challenge_method": "S256",
+            "default_timeout": TIMEOUT_S,
+        },
+    )
+
+
+def configured() -> Any:
+    if not is_on():
+        raise NotFoundError("This site has no single sign-on")
+    return provider(
+        settings.COWWEB_OIDC_ISSUER, settings.COWWEB_OIDC_CLIENT_ID, settings.COWWEB_OIDC_CLIENT_SECRET
+    )
+
+
+def leave_for(request: HttpRequest, callback: str) -> HttpResponse:
+    """To the provider; state and nonce stay in the session."""
+    try:
+        answer: HttpResponse = configured().authorize_redirect(request, callback)
+    except WRONG as error:
+        raise DomainError(f"{settings.COWWEB_OIDC_NAME} cannot be reached: {error}") from None
+    return answer
+
+
+def claims_of(request: HttpRequest) -> dict[str, Any]:
+    """What the provider says of who came back, for this site and this browser."""
+    options = {
+        "iss": {"essential": True, "values": [settings.COWWEB_OIDC_ISSUER]},
+        "aud": {"essential": True, "values": [settings.COWWEB_OIDC_CLIENT_ID]},
+    }
+    try:
+        token = configured().authorize_access_token(request, claims_options=options)
+        claims = dict(token["userinfo"])
+        if not claims.get("sub"):
+            raise KeyError("sub")
+    except WRONG as error:
+        raise DomainError(f"{settings.COWWEB_OIDC_NAME} did not let you in: {error}") from None
+    return claims
+
+
+def used_a_second_factor(claims: dict[str, Any]) -> bool:
+    """Whether the provider says that it asked for more than a password."""
+    said = claims.get("amr")
+    return isinstance(said, list) and "mfa" in said
+
+
+def person_behind(claims: dict[str, Any]) -> User:
+    """The active person whom the identity is connected to; a new one where the site makes accounts."""
+    known = Identity.objects.select_related("user__person").filter(**key(claims)).first()
+    if known is None and settings.COWWEB_OIDC_CREATE:
+        known = account_made(str(claims.get("preferred_username", "")), claims)
+    if known is None or not known.user.is_active:
+        words = "No account here is connected to it. Sign in and connect it under Settings, or be invited"
+        raise DomainError(words if known is None else "This account is disabled")
+    Identity.objects.filter(pk=known.pk).update(used_at=timezone.now())
+    return known.user
+
+
+def key(claims: dict[str, Any]) -> dict[str, str]:
+    return {"issuer": str(claims["iss"])[:255], "subject": str(claims["sub"])[:255]}
+
+
+def account_made(name: str, claims: dict[str, Any]) -> Identity:
+    """A member without a password. A name that is taken stays whose it is."""
+    try:
+        UnicodeUsernameValidator()(name)
+        with transaction.atomic():
+            user = User.objects.create_user(name[:150], first_name=str(claims.get("name", ""))[:150])
+            Person.objects.create(user=user)
+            return Identity.objects.create(user=user, **key(claims))
+    except ValidationError:
+        raise DomainError(f"{name!r} is no user name for this site: ask for an invitation") from None
+    except IntegrityError:
+        words = f"There is a user {name} here already: if that is you, sign in and connect it under Settings"
+        raise NameTakenError(words) from None
+
+
+def identity_connected(claims: dict[str, Any], *, user: User, actor: Actor) -> None:
+    """From now on this identity signs this person in."""
+    with operation(actor, "connect_identity", target=f"user:{user.username}", params=key(claims)):
+        if actor.user != user:
+            raise ForbiddenError("An identity is connected by its own person")
+        try:
+            with transaction.atomic():
+                Identity.objects.create(user=user, **key(claims))
+        except IntegrityError:
+            raise ConflictError("It is connected to an account already") from None
+
+
+def identity_removed(*, pk: int, user: User, actor: Actor) -> None:
+    with operation(actor, "disconnect_identity", target=f"user:{user.username}"):
+        others = user.identities.exclude(pk=pk).exists() or user.passkeys.exists()
+        if not (others or user.has_usable_password()):
+            raise ConflictError("It is your only way in: choose a password or add a passkey first")
+        if actor.user != user or not user.identities.filter(pk=pk).delete()[0]:
+            raise NotFoundError("It is not connected any more")

@@ -1,0 +1,95 @@
+"""Out to the single sign-on and back."""
+
+import time
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from audit.services import actor_of
+from cowweb.errors import DomainError
+from cowweb.http import told
+from cowweb.signed import signed_in
+from people.door_views import wanted
+from people.security_views import done, proven
+from people.sign_in import on_record, proved
+from people.single_sign_on import (
+    claims_of,
+    identity_connected,
+    identity_removed,
+    leave_for,
+    person_behind,
+    used_a_second_factor,
+)
+
+NEXT, CONNECT = "sso_next", "sso_connect"
+CONNECT_FOR_S = 300
+
+
+@login_not_required
+@never_cache
+@require_GET
+def sso_start(request: HttpRequest) -> HttpResponse:
+    request.session[NEXT] = wanted(request)
+    try:
+        return leave_for(request, request.build_absolute_uri(reverse("sso-back")))
+    except DomainError as error:
+        told(request, error)
+        return redirect("login")
+
+
+@login_not_required
+@never_cache
+@require_GET
+def sso_back(request: HttpRequest) -> HttpResponse:
+    target = request.session.pop(NEXT, reverse("overview"))
+    connects = time.time() - request.session.pop(CONNECT, 0) < CONNECT_FOR_S
+    try:
+        if connects and isinstance(request.user, User):
+            return connected(request)
+        return redirect(entered(request, target))
+    except DomainError as error:
+        told(request, error)
+        return redirect("security" if connects else "login")
+
+
+def entered(request: HttpRequest, target: str) -> str:
+    whole = False
+
+    def look() -> User:
+        nonlocal whole
+        claims = claims_of(request)
+        whole = used_a_second_factor(claims)
+        return person_behind(claims)
+
+    user = on_record(request, None, "single sign-on", look)
+    return proved(request, user, "single sign-on", target, whole=whole)
+
+
+def connected(request: HttpRequest) -> HttpResponse:
+    identity_connected(claims_of(request), user=signed_in(request), actor=actor_of(request))
+    messages.success(request, f"{settings.COWWEB_OIDC_NAME} signs you in from now on")
+    return redirect("security")
+
+
+@require_POST
+@proven
+def sso_connect(request: HttpRequest) -> HttpResponse:
+    """Only a form of ours begins it: a link from elsewhere could connect a stranger's identity."""
+    request.session[CONNECT] = int(time.time())
+    return render(request, "people/sso_connect.html", {"name": settings.COWWEB_OIDC_NAME})
+
+
+@require_POST
+@proven
+def sso_remove(request: HttpRequest, pk: int) -> HttpResponse:
+    user = signed_in(request)
+    return done(
+        request, "It is disconnected", lambda: identity_removed(pk=pk, user=user, actor=actor_of(request))
+    )

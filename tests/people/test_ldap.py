@@ -1,0 +1,134 @@
+"""A directory's passwords, against a real slapd on loopback."""
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from audit.models import AuditEntry
+from people.models import Identity
+from tests.people.test_sign_in import LOGIN
+from tests.support.site import free_port, wait_until
+
+SLAPD = shutil.which("slapd", path="/usr/sbin:/usr/bin:/usr/libexec") or shutil.which("slapd")
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(SLAPD is None, reason="slapd is not there: install the package slapd"),
+    pytest.mark.filterwarnings("ignore:.*Map is deprecated:DeprecationWarning"),  # ldap3 with a newer pyasn1
+]
+CONFIGURATION = """\
+include {root}/etc/ldap/schema/core.schema
+include {root}/etc/ldap/schema/cosine.schema
+include {root}/etc/ldap/schema/inetorgperson.schema
+modulepath {root}/usr/lib/ldap
+moduleload back_mdb
+pidfile {folder}/pid
+database mdb
+directory {folder}/db
+suffix dc=example,dc=org
+rootdn cn=root,dc=example,dc=org
+rootpw root-secret
+access to attrs=userPassword by anonymous auth by * none
+access to * by dn.base="cn=root,dc=example,dc=org" write by * none
+"""
+PERSON = """
+dn: uid={name},dc=example,dc=org
+objectClass: inetOrgPerson
+cn: {name}
+sn: {name}
+uid: {name}
+userPassword: {name}-of-the-directory
+"""
+ROOT = "dn: dc=example,dc=org\nobjectClass: dcObject\nobjectClass: organization\no: example\ndc: example\n"
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slapd")
+    (folder / "db").mkdir()
+    configuration, entries = folder / "slapd.conf", folder / "entries.ldif"
+    configuration.write_text(
+        CONFIGURATION.format(root=str(Path(SLAPD).parents[2]).rstrip("/"), folder=folder)
+    )
+    entries.write_text(ROOT + "".join(PERSON.format(name=name) for name in ("lia", "administrator")))
+    tool = ["-Tadd", "-f", str(configuration), "-l", str(entries)]
+    subprocess.run([SLAPD, *tool], check=True, capture_output=True)
+    port = free_port()
+    server = subprocess.Popen(
+        [SLAPD, "-f", str(configuration), "-h", f"ldap://127.0.0.1:{port}", "-d", "0"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: listens(port))
+    yield f"ldap://127.0.0.1:{port}"
+    server.terminate()
+    server.wait(10)
+
+
+def listens(port) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def asked(crowd, directory, settings):
+    settings.AUTHENTICATION_BACKENDS = ["people.backends.PersonBackend", "people.ldap.LdapBackend"]
+    settings.COWWEB_LDAP_URL = directory
+    settings.COWWEB_LDAP_BASE = "dc=example,dc=org"
+    settings.COWWEB_LDAP_BIND_DN = "cn=root,dc=example,dc=org"
+    settings.COWWEB_LDAP_BIND_PASSWORD = "root-secret"
+    return crowd
+
+
+def try_in(name, password):
+    client = Client()
+    return client, client.post(LOGIN, {"username": name, "password": password})
+
+
+def test_who_is_in_the_directory_has_an_account_at_the_first_sign_in(asked):
+    for _ in range(2):
+        client, answer = try_in("lia", "lia-of-the-directory")
+        assert answer.status_code == 302
+    assert client.get("/settings/").status_code == 200
+    lia = User.objects.get(username="lia")
+    assert (lia.has_usable_password(), lia.is_staff, lia.is_superuser) == (False, False, False)
+    assert Identity.objects.get().subject == "uid=lia,dc=example,dc=org"
+    assert AuditEntry.objects.order_by("-pk")[0].outcome.result == "done"
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [
+        ("lia", "wrong"),
+        ("lia", ""),
+        ("nobody-there", "x"),
+        ("*", "lia-of-the-directory"),
+        ("lia)(uid=*", "x"),
+    ],
+)
+def test_who_is_not_stays_out(asked, name, password):
+    assert try_in(name, password)[1].status_code == 422
+    assert not Identity.objects.exists()
+
+
+def test_the_directory_lets_nobody_into_an_account_of_ours(asked):
+    assert try_in("administrator", "administrator-of-the-directory")[1].status_code == 422
+    assert try_in("administrator", "a-long-password")[1].status_code == 302, (
+        "the site's own password still does"
+    )
+
+
+def test_disabled_people_of_the_directory_stay_out(asked):
+    try_in("lia", "lia-of-the-directory")
+    User.objects.filter(username="lia").update(is_active=False)
+    assert try_in("lia", "lia-of-the-directory")[1].status_code == 422
+
+
+def test_a_directory_that_is_not_there_lets_in_who_has_a_password_here(asked, settings):
+    settings.COWWEB_LDAP_URL = f"ldap://127.0.0.1:{free_port()}"
+    assert try_in("member", "a-long-password")[1].status_code == 302
+    assert try_in("lia", "lia-of-the-directory")[1].status_code == 422
