@@ -37,7 +37,7 @@ current: ContextVar["Operation | None"] = ContextVar("current_operation", defaul
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and from where. `user` is None for the site itself."""
+    """Who acts, and from where. `user` is None for the site itself, and for who is not signed in."""
 
     user: User | None
     via: Via
@@ -51,7 +51,9 @@ class Actor:
 
     @property
     def name(self) -> str:
-        return self.user.get_username() if self.user else self.label or SYSTEM_NAME
+        if self.user:
+            return self.user.get_username()
+        return self.label or (SYSTEM_NAME if self.via == Via.SYSTEM else NOBODY)
 
     @property
     def is_curator(self) -> bool:

@@ -29,6 +29,7 @@ from django.db.models import Q
 from bases.models import BaseRevision
 from clones.activity_models import Activity, MachineHours, idle_since
 from clones.chain_models import DiskTask, Layer
+from clones.file_models import FileCopy
 from clones.lease_models import Binned, Lease, LeasePolicy
 from clones.share_models import Share
 from hosts.models import Host
@@ -41,6 +42,7 @@ __all__ = [
     "Binned",
     "Clone",
     "DiskTask",
+    "FileCopy",
     "Layer",
     "Lease",
     "LeasePolicy",

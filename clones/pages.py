@@ -34,6 +34,7 @@ DENIED_SHOWN = 12
 CONSOLE_LINES = 200
 FILTERS = ("q", "status", "base", "show", "sort")
 SHOWS = [("idle", "Idle"), ("ending", "Lease ends soon")]
+COPIES = 20
 SORTS = {
     "lease": "lease__ends_at",
     "name": "name",
@@ -108,6 +109,7 @@ def detail_context(clone: Clone) -> dict[str, Any]:
         "clone": clone,
         "base": clone.revision.base,
         "snapshots": clone.snapshots.all(),
+        "copies": clone.copies.all()[:COPIES],
         "runs": clone.runs.order_by("-pk")[:20],
         **network_context(clone, look=False),
         "saved_bytes": max(clone.revision.virtual_size - clone.disk_bytes, 0),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from clones import chain_views, finding_views, lease_views, network_views, views
+from clones import chain_views, file_views, finding_views, lease_views, network_views, views
 
 urlpatterns = [
     path("clones/", views.clone_list, name="clone-list"),
@@ -13,6 +13,10 @@ urlpatterns = [
     path("clones/<str:name>/lending/<str:verb>/", lease_views.lending_view, name="clone-lending"),
     path("clones/<str:name>/", views.clone_detail, name="clone-detail"),
     path("clones/<str:name>/console/", views.clone_console, name="clone-console"),
+    path("clones/<str:name>/terminal/", file_views.clone_terminal, name="clone-terminal"),
+    path("clones/<str:name>/files/send/", file_views.files_send, name="files-send"),
+    path("clones/<str:name>/files/ask/", file_views.files_ask, name="files-ask"),
+    path("clones/<str:name>/files/<int:pk>/", file_views.files_fetch, name="files-fetch"),
     path("clones/<str:name>/network/", network_views.clone_network, name="clone-network"),
     path("clones/<str:name>/network/egress/", network_views.egress_set_view, name="egress-set"),
     path("clones/<str:name>/network/forward/", network_views.port_forward_view, name="port-forward"),

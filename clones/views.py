@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.services import Actor, actor_of
 from clones.actions import clone_pause, clone_resume, snapshot_create, snapshot_restore
 from clones.bin import clone_bin
+from clones.file_views import files_context
 from clones.forms import CloneForm, SnapshotForm
 from clones.leases import lease_extend
 from clones.models import Clone
@@ -37,7 +38,7 @@ from cowweb.signed import signed_in
 from hosts.errors import DriverError
 
 MOST_AT_ONCE = 200
-TABS = ("overview", "runs", "snapshots", "sharing", "console", "audit")
+TABS = ("overview", "runs", "snapshots", "files", "sharing", "console", "audit")
 
 
 def clone_extended(*, clone: Clone, actor: Actor) -> Asked:
@@ -105,6 +106,8 @@ def clone_detail(request: HttpRequest, name: str) -> HttpResponse:
         context |= sharing_context(clone, signed_in(request))
     if tab == "console":
         context["console"] = console_text(clone)
+    if tab == "files":
+        context |= files_context(clone, request.GET.get("path", "/root"), actor_of(request))
     if tab == "audit":
         context["entries"] = record_of_clone(clone)[:50]
     return render(request, "clones/clone_detail.html", context)

@@ -108,6 +108,7 @@ FROM = Key("from", "CLONE", names="clones")
 SCRIPT = Key("script", "NAME-OR-PATH", names="scripts")
 STORED = Key("name", "NAME", names="scripts")
 NEW_SCRIPT = Key("name", "NAME", script_name)
+NEW_RUNTIME = Key("name", "NAME", names="runtimes")
 SNAPSHOT = Key("snapshot_name", "NAME", names="snapshots")
 MEMORY = Key("memory", "2G", memory_mb)
 CPUS = Key("cpus", "2", number("a number of cpus", MOST_CPUS))
@@ -204,11 +205,17 @@ TABLE = (
         "clone, run a script in it, stream its output",
         (SCRIPT,),
         (
-            *(NEW_NAME, flag("keep_running"), flag("snapshot"), PUBLISH, AFTER, CHANNEL),
+            *(NEW_NAME, flag("keep_running"), flag("snapshot"), PUBLISH, AFTER, CHANNEL, flag("interactive")),
             *(BASE, MEMORY, CPUS, PORTS, SECONDS, PARAMETERS),
         ),
     ),
     Verb("cancel", "end a run and everything it started in the guest", (RUN,), (AFTER,)),
+    Verb(
+        "send",
+        "send a line to the script of an interactive run, or end its input",
+        (RUN,),
+        (Key("text", "'LINE'"), flag("end"), flag("hidden")),
+    ),
     Verb("retry", "go on with a run that ended badly, from the phase that failed", (RUN,), (PHASE,)),
     Verb("keep", "keep a run's clone, for a look at it", (RUN,)),
     Verb("parse", "rehearse a script's header; makes nothing", (SCRIPT,)),
@@ -216,11 +223,24 @@ TABLE = (
         "save_script",
         "keep a file as a script of the library, or as its new version",
         (NEW_SCRIPT, Key("file", "PATH", names="imports")),
-        (Key("description", "TEXT"), Key("note", "TEXT")),
+        (Key("description", "TEXT"), Key("note", "TEXT"), Key("team", "TEAM")),
     ),
     Verb("list_scripts", "the scripts of the library"),
     Verb("show_script", "the text of a script", (STORED,)),
     Verb("remove_script", "take a script out of the library", (STORED,)),
+    Verb("list_runtimes", "the interpreters that the site knows, and what it brings"),
+    Verb(
+        "register_runtime",
+        "add an interpreter, or change what is brought and how it is called",
+        (NEW_RUNTIME,),
+        (
+            *(Key("file", "PATH", names="imports"), Key("sha256", "DIGEST"), Key("entry", "NAME")),
+            *(Key("language", "NAME"), Key("description", "TEXT"), Key("look", "'SHELL'")),
+            *(Key("from_stdin", "'{program} -'"), Key("from_file", "'{program} {file}'")),
+        ),
+    ),
+    Verb("remove_runtime", "take an interpreter out of the registry", (NEW_RUNTIME,)),
+    Verb("install_runtime", "bring an interpreter into a base, as its next revision", (NEW_RUNTIME, BASE)),
     Verb("list", "the clones"),
     Verb("status", "the host"),
     Verb("inspect", "one clone", (CLONE,)),
@@ -270,8 +290,8 @@ TABLE = (
         either=(CLONE, BASE),
     ),
     Verb("execute", "run one command in a clone", (VM, Key("command", "'COMMAND'")), (TIMEOUT,)),
-    Verb("copy_to", "copy a file into a clone", FILES),
-    Verb("copy_from", "copy a file out of a clone", FILES),
+    Verb("copy_to", "copy a file or folder into a clone", FILES),
+    Verb("copy_from", "copy a file or folder out of a clone", FILES),
     Verb("logs", "the tail of a clone's serial console", (CLONE,), (LINES,)),
     Verb("quota", "what you may use, and what is left", optional=(OF_USER, OF_TEAM)),
     Verb("list_quotas", "the quotas of everyone you may see"),

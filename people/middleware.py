@@ -49,17 +49,6 @@ class TokenMiddleware:
         return True
 
 
-class VisitMiddleware:
-    """Notes where people are about, for the list of their sessions."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        visit_seen(request)
-        return self.get_response(request)
-
-
 def stands_for(user: User) -> str:
     """For whom a program's account works: its team."""
     person = getattr(user, "person", None)
@@ -72,6 +61,17 @@ def denied(request: HttpRequest) -> None:
     request.user = AnonymousUser()
     with suppress(DomainError), operation(actor_of(request, Via.API), "sign_in", target=request.path):
         raise ForbiddenError("A token that is unknown, revoked or expired")
+
+
+class VisitMiddleware:
+    """Notes where people are about, for the list of their sessions."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        visit_seen(request)
+        return self.get_response(request)
 
 
 def refused(sentence: str) -> JsonResponse:

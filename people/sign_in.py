@@ -19,7 +19,7 @@ from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from audit.services import NOBODY, Actor, actor_of, operation
+from audit.services import Actor, actor_of, operation
 from cowweb.errors import ConflictError, DomainError
 from people.models import Visit
 from people.second_factor import code_taken, has_factor, must_have_factor
@@ -48,7 +48,7 @@ class Pending:
         return "second-factor" if has_factor(self.user) else "enrol"
 
     def actor(self, request: HttpRequest) -> Actor:
-        return replace(actor_of(request), user=self.user, label="")
+        return replace(actor_of(request), user=self.user)
 
 
 def password_taken(name: str, password: str, *, request: HttpRequest) -> User:
@@ -87,7 +87,7 @@ def on_record(request: HttpRequest, user: User | None, method: str, look: Callab
 
 
 def nobody(request: HttpRequest) -> Actor:
-    return replace(actor_of(request), user=None, label=NOBODY)
+    return replace(actor_of(request), user=None)
 
 
 def proved(request: HttpRequest, user: User, method: str, next_url: str, *, whole: bool = False) -> str:
@@ -125,7 +125,7 @@ def entered(request: HttpRequest, user: User, method: str) -> None:
     if request.user.is_authenticated and request.user.pk == user.pk and before:
         closed(list(Visit.objects.filter(session_key=before)))  # signed in again: the old visit is over
     with operation(
-        replace(actor_of(request), user=user, label=""),
+        replace(actor_of(request), user=user),
         "sign_in",
         target=f"user:{user.username}",
         params={"method": method},

@@ -45,13 +45,15 @@ from hosts.drivers.base import (
     OnPercent,
     PortForward,
     SavedMemory,
+    Shell,
+    Size,
     Started,
 )
 from hosts.drivers.console import console_tail
 from hosts.drivers.ending import ending
 from hosts.drivers.fingerprint import fingerprint
 from hosts.drivers.forwards import read_forwards
-from hosts.drivers.guest import open_guest
+from hosts.drivers.guest import open_guest, open_terminal
 from hosts.drivers.hibernate import save_whole_and_end
 from hosts.drivers.host_facts import host_facts, host_use
 from hosts.drivers.launch import launch
@@ -251,6 +253,11 @@ class QemuDriver:
 
     def console_tail(self, folder: Path, *, lines: int = 50) -> str:
         return console_tail(folder, lines=lines)
+
+    def shell(
+        self, spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward], size: Size
+    ) -> Shell:
+        return open_terminal(spec, record, forwards, size)
 
     def guest(
         self,

@@ -115,10 +115,10 @@ def arguments(door: str, world) -> dict[str, str]:
         "findings": world.finding.pk,
         "_tokens": world.token.pk,
         "_withdraw": world.invited.pk,
+        "requests": world.request.pk,
         "_sessions": world.visit.pk,
         "passkeys": 1,
         "sso": 1,
-        "requests": world.request.pk,
     }
     words = door.split("/")
     found: dict[str, str] = {"port": "8080", "action": "start", "snapshot": "before", "verb": "restore"}
