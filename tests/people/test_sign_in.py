@@ -66,7 +66,7 @@ def test_nobody_is_led_elsewhere(crowd, target):
 def test_who_is_refused_is_told_the_same_and_leaves_an_entry(crowd, name, target):
     client, answer = try_in(name, "wrong" if name == "member" else PASSWORD)
     assert (answer.status_code, "User name or password is wrong" in answer.content.decode()) == (422, True)
-    assert record() == [("nobody", "sign_in", target, "refused")]
+    assert record() == [("(nobody)", "sign_in", target, "refused")]
     assert "my-secret-typed-here" not in repr(
         [*AuditEntry.objects.values_list(), *Attempt.objects.values_list()]
     )
