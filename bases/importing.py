@@ -13,10 +13,10 @@ DIED = "Who imported it died; register it again"
 
 
 def base_failed(base: BaseImage, reason: str) -> bool:
+    """One whose revision came in and awaits approval has not failed."""
     with transaction.atomic():
-        failed = BaseImage.objects.filter(pk=base.pk, status=Status.PROVISIONING).update(
-            status=Status.FAILED, failure=reason
-        )
+        begun = BaseImage.objects.filter(pk=base.pk, status=Status.PROVISIONING)
+        failed = 0 if base.awaits_approval else begun.update(status=Status.FAILED, failure=reason)
         ring("bases", f"base.{base.pk}")
     return bool(failed)
 

@@ -1,10 +1,17 @@
 """Base images: curated, inspected, immutable.
 
-A base's status::
+A base's status is what its current revision, the one that its bare name means, is::
 
     provisioning ──► ready ◄──► deprecated
          │
          └─────────► failed ──► provisioning   (registered again)
+
+A revision's stage, moved by `bases.life` alone::
+
+    draft ──► inspected ──► approved ◄──► deprecated
+      │           │             │            │  ▲
+      └───────────┴─────────────┴─► retired ◄┘  │   (taken back while its file is kept)
+                                       └────────┘
 """
 
 from pathlib import Path
@@ -15,11 +22,15 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Count, Q
 
+from bases.import_models import Import
+from bases.life_models import AliasMove, BaseAlias, RevisionMove, Stage
 from cowweb.roles import sees_everything
 from people.models import Team
 from people.rights import SEE, teams_giving
 
+__all__ = ["AliasMove", "BaseAlias", "BaseImage", "BaseRevision", "Import", "RevisionMove", "Stage", "stored"]
 LIVE_CLONE_STATES_EXCLUDE = "removed"
+RETIRED = " is retired"
 
 
 class BaseImageQuerySet(models.QuerySet["BaseImage"]):
@@ -50,6 +61,10 @@ class BaseImage(models.Model):
         DEPRECATED = "deprecated", "Deprecated"
         FAILED = "failed", "Failed"
 
+    class Releases(models.TextChoices):
+        STABLE = "stable", "stable: what the bare name means"
+        NEXT = "next", "next, until a curator moves stable"
+
     MOVES = {
         Status.PROVISIONING: {Status.READY, Status.FAILED},
         Status.READY: {Status.DEPRECATED},
@@ -78,6 +93,13 @@ class BaseImage(models.Model):
         "open to everyone", default=True, help_text="otherwise to the teams below, and to curators"
     )
     teams = models.ManyToManyField(Team, blank=True, related_name="bases")
+    releases = models.CharField(
+        "new revisions become",
+        max_length=10,
+        choices=Releases.choices,
+        default=Releases.STABLE,
+        help_text="what an approved revision becomes at once",
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -96,6 +118,23 @@ class BaseImage(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def newest(self) -> "BaseRevision | None":
+        return self.revisions.last()
+
+    @property
+    def awaits_approval(self) -> bool:
+        return self.revisions.filter(stage__in=[Stage.DRAFT, Stage.INSPECTED]).exists()
+
+    @property
+    def shown_status(self) -> tuple[str, str]:
+        """For pages, which say more than the contract's four words do."""
+        if self.status == self.Status.FAILED and self.failure.endswith(RETIRED):
+            return "retired", "Retired"
+        if self.status == self.Status.PROVISIONING and self.awaits_approval:
+            return "inspected", "Awaits approval"
+        return self.status, self.get_status_display()
+
 
 class BaseRevision(models.Model):
     """One image file of a base: identified by its digest, never changed."""
@@ -109,8 +148,24 @@ class BaseRevision(models.Model):
         FW_CFG = "fw_cfg", "First-boot hook (firmware configuration)"
         NOCLOUD = "nocloud", "cloud-init (NoCloud volume)"
 
+    MOVES = {
+        Stage.DRAFT: {Stage.INSPECTED, Stage.RETIRED},
+        Stage.INSPECTED: {Stage.APPROVED, Stage.RETIRED},
+        Stage.APPROVED: {Stage.DEPRECATED, Stage.RETIRED},
+        Stage.DEPRECATED: {Stage.APPROVED, Stage.RETIRED},
+        Stage.RETIRED: {Stage.DEPRECATED},
+    }
+    CLONED = [Stage.APPROVED, Stage.DEPRECATED]
+
     base = models.ForeignKey(BaseImage, on_delete=models.PROTECT, related_name="revisions")
     number = models.PositiveIntegerField()
+    # Every import says `draft`; what there was before stages was approved by whoever registered it
+    stage = models.CharField(max_length=10, choices=Stage.choices, default=Stage.APPROVED)
+    successor = models.CharField(
+        max_length=130, blank=True, help_text="what to use instead, once deprecated: name or name@revision"
+    )
+    origin = models.CharField(max_length=2048, blank=True, help_text="where the image came from")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     digest = models.CharField(max_length=64, help_text="sha256 of the image file")
     virtual_size = models.PositiveBigIntegerField(help_text="bytes the guest sees")
     file_size = models.PositiveBigIntegerField(help_text="bytes of the image file")
@@ -125,6 +180,7 @@ class BaseRevision(models.Model):
         max_length=120, blank=True, help_text="of the image file, as it was when it had its digest"
     )
     intact = models.BooleanField(default=True, help_text="whether the file still matched when last verified")
+    file_removed_at = models.DateTimeField(null=True, help_text="when its file left the store, retired")
 
     class Meta:
         constraints = [
@@ -134,6 +190,11 @@ class BaseRevision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.base.name}@{self.number}"
+
+    @property
+    def is_cloned(self) -> bool:
+        """Whether clones can be made of it, as far as its curators are concerned."""
+        return self.stage in self.CLONED
 
     @property
     def disk(self) -> Path:

@@ -6,7 +6,7 @@ Example::
     base_import(base.pk)          # the copying part, usually a job
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,21 @@ from django.utils import timezone
 from audit.services import SYSTEM, Actor, operation
 from bases.gate import admit, glance
 from bases.importing import base_failed, imports_given_up
-from bases.integrity import revision_checked, revision_verified
-from bases.models import BaseImage, BaseRevision
+from bases.integrity import revision_verified
+from bases.life import revision_approve, revision_begun, revision_deprecate
+from bases.models import BaseImage, BaseRevision, Stage
+from bases.references import base_named, base_open, base_ready, base_seen
+from bases.rights import curators_only
 from bases.store import identity_of, keep
-from cowweb.errors import ConflictError, DomainError, ForbiddenError, NameTakenError, NotFoundError
+from cowweb.errors import ConflictError, DomainError, NameTakenError, NotFoundError
 from cowweb.live import ring
 from cowweb.values import InvalidValue, machine_name
 from hosts.jobs import this_worker
+from people.models import Team
 
+__all__ = ["base_named", "base_open", "base_ready", "base_seen", "curators_only"]
 Status = BaseImage.Status
+FOUND = "a sound, self-contained qcow2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,51 +60,6 @@ class Facts:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def base_named(name: str) -> BaseImage:
-    """The base, or the contract's sentence."""
-    try:
-        return BaseImage.objects.select_related("current").get(name=name)
-    except BaseImage.DoesNotExist:
-        raise NotFoundError(f"Base image {name} not found", field="base") from None
-
-
-def base_ready(reference: str) -> tuple[BaseImage, BaseRevision]:
-    """The base and revision that `name` or `name@revision` names, if clones can be made of it."""
-    name, at, number = reference.partition("@")
-    base = base_named(name)
-    if base.status not in (Status.READY, Status.DEPRECATED) or base.current is None:
-        raise ConflictError(
-            f"Base image {name} is {base.get_status_display().lower()}, not ready", field="base"
-        )
-    revision = base.current
-    if at:
-        chosen = base.revisions.filter(number=number).first() if number.isdecimal() else None
-        if chosen is None:
-            raise NotFoundError(f"Base image {name} has no revision {number}", field="base")
-        revision = chosen
-    revision_checked(revision)
-    return base, revision
-
-
-def base_open(reference: str, actor: Actor) -> tuple[BaseImage, BaseRevision]:
-    """The same for someone: a base that they may not see is not found."""
-    base_seen(reference.partition("@")[0], actor)
-    return base_ready(reference)
-
-
-def base_seen(name: str, actor: Actor) -> BaseImage:
-    """The base that the actor may see."""
-    base = BaseImage.objects.visible_to(actor.user).select_related("current").filter(name=name).first()
-    if base is None:
-        raise NotFoundError(f"Base image {name} not found", field="base")
-    return base
-
-
-def curators_only(actor: Actor) -> None:
-    if not actor.is_curator:
-        raise ForbiddenError("Only a curator may change the registry of base images")
-
-
 def base_register(*, name: str, source: Source, facts: Facts, actor: Actor) -> BaseImage:
     """Inspects an image, copies it into the store and registers it as a new base. Blocks for the copy."""
     params = {"disk": str(source.disk), "memory_mb": facts.memory_mb, "cpus": facts.cpus}
@@ -110,7 +71,8 @@ def base_register(*, name: str, source: Source, facts: Facts, actor: Actor) -> B
             raise DomainError(str(error), field="name") from None
         glance(source.disk)
         base = base_begun(name, facts, actor)
-        return revision_imported(base, source)
+        revision_imported(base, source, actor=actor)
+        return base_named(name)
 
 
 def base_begun(name: str, facts: Facts, actor: Actor) -> BaseImage:
@@ -144,14 +106,22 @@ def base_revise(*, name: str, source: Source, actor: Actor) -> BaseImage:
     with operation(actor, "revise_base", target=f"base:{name}", params={"disk": str(source.disk)}):
         curators_only(actor)
         base = base_named(name)
-        if base.status not in (Status.READY, Status.DEPRECATED):
-            raise ConflictError(f"Base image {name} is {base.status}; it takes no revision now")
+        revisable(base)
         glance(source.disk)
-        return revision_imported(base, source)
+        revision_imported(base, source, actor=actor)
+        return base_named(name)
 
 
-def revision_imported(base: BaseImage, source: Source) -> BaseImage:
-    """Copies the files into the store and makes them the base's current revision."""
+def revisable(base: BaseImage) -> None:
+    """A base that is being made takes no revision yet; one whose revisions are retired takes another."""
+    if not (base.status in (Status.READY, Status.DEPRECATED) or base.revisions.exists()):
+        raise ConflictError(
+            f"Base image {base.name} is {base.status}; it takes no revision now", field="name"
+        )
+
+
+def revision_imported(base: BaseImage, source: Source, *, actor: Actor, made_of: str = "") -> BaseRevision:
+    """Copies the files into the store and makes a revision of them, approved unless the site wants more."""
     try:
         digest = keep(source.disk, "qcow2", inspect=admit_copy)
         kernel = keep(source.kernel, "kernel") if source.kernel else ""
@@ -165,6 +135,9 @@ def revision_imported(base: BaseImage, source: Source) -> BaseImage:
         revision = BaseRevision.objects.create(
             base=base,
             number=newest + 1,
+            stage=Stage.DRAFT,
+            origin=made_of or source.disk.name,
+            created_by=actor.user,
             digest=digest,
             virtual_size=info.virtual_size,
             file_size=BaseRevision(digest=digest).disk.stat().st_size,
@@ -176,12 +149,8 @@ def revision_imported(base: BaseImage, source: Source) -> BaseImage:
             identity=identity_of(BaseRevision(digest=digest).disk),
             verified_at=timezone.now(),
         )
-        status = Status.READY if base.status == Status.PROVISIONING else base.status
-        BaseImage.objects.filter(pk=base.pk).update(
-            current=revision, status=status, failure="", updated_at=timezone.now()
-        )
         ring("bases", f"base.{base.pk}")
-    return base_named(base.name)
+        return revision_begun(revision, found=FOUND, actor=actor)
 
 
 def admit_copy(path: Path) -> None:
@@ -189,18 +158,13 @@ def admit_copy(path: Path) -> None:
 
 
 def base_mark(*, base: BaseImage, status: str, actor: Actor) -> BaseImage:
-    """Deprecates a base, or takes that back."""
+    """Deprecates what the base's name means, or takes that back."""
     with operation(actor, "mark_base", target=f"base:{base.name}", params={"status": status}):
         curators_only(actor)
-        allowed = [old for old, moves in BaseImage.MOVES.items() if status in moves]
-        with transaction.atomic():
-            moved = BaseImage.objects.filter(pk=base.pk, status__in=allowed).update(
-                status=status, updated_at=timezone.now()
-            )
-            if not moved:
-                base.refresh_from_db()
-                raise ConflictError(f"Base image {base.name} is {base.status}; it cannot become {status}")
-            ring("bases", f"base.{base.pk}")
+        marks = {Status.DEPRECATED: revision_deprecate, Status.READY: revision_approve}
+        if base.current is None or status not in marks:
+            raise ConflictError(f"Base image {base.name} is {base.status}; it cannot become {status}")
+        marks[Status(status)](revision=base.current, actor=actor)
         return base_named(base.name)
 
 
@@ -216,8 +180,28 @@ def base_edit(*, base: BaseImage, changes: Mapping[str, Any], actor: Actor) -> B
         return base_named(base.name)
 
 
+def base_visibility(*, base: BaseImage, words: Sequence[str], actor: Actor) -> BaseImage:
+    """Opens a base to `everyone`, to teams by their names, or to `curators` alone."""
+    with operation(actor, "base_visibility", target=f"base:{base.name}", params={"for": ",".join(words)}):
+        curators_only(actor)
+        everyone = "everyone" in words
+        named = [word for word in words if word not in ("everyone", "curators")]
+        if everyone and named:
+            raise DomainError("for=everyone stands alone: leave the teams out", field="for")
+        teams = list(Team.objects.filter(name__in=named))
+        missing = sorted(set(named) - {team.name for team in teams})
+        if missing:
+            raise NotFoundError(f"Team {missing[0]} not found", field="for")
+        with transaction.atomic():
+            BaseImage.objects.filter(pk=base.pk).update(for_everyone=everyone, updated_at=timezone.now())
+            base.teams.set(teams)
+            ring("bases", f"base.{base.pk}")
+        return base_named(base.name)
+
+
 def base_verify(*, base: BaseImage, actor: Actor = SYSTEM) -> list[BaseRevision]:
     """Reads every revision's file again and compares its digest; returns those that no longer match."""
     with operation(actor, "verify_base", target=f"base:{base.name}"):
         curators_only(actor)
-        return [revision for revision in base.revisions.all() if not revision_verified(revision)]
+        there = base.revisions.filter(file_removed_at=None)
+        return [revision for revision in there if not revision_verified(revision)]

@@ -186,8 +186,8 @@ def promoted(clone: Clone, task: DiskTask, progress: Progress) -> str:
         return f"Published as {before}"
     glance(file)
     base = base_to_publish(clone, task, actor)
-    published = revision_imported(base, source_of(clone.revision, file))
-    return f"Published as {published.current}"
+    source, made_of = source_of(clone.revision, file), f"clone {clone.name} of {clone.revision}"
+    return f"Published as {revision_imported(base, source, actor=actor, made_of=made_of)}"
 
 
 def published_before(task: DiskTask, file: Path) -> BaseRevision | None:

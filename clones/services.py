@@ -20,6 +20,7 @@ from audit.services import Actor, operation
 from bases.integrity import revision_checked
 from bases.models import BaseImage, BaseRevision
 from bases.services import base_open
+from clones.admission import admitted
 from clones.busy import busy_words
 from clones.lease_terms import lease_begun
 from clones.models import Clone
@@ -107,6 +108,7 @@ def clones_create(wanteds: Sequence[Wanted], *, actor: Actor) -> list[Asked]:
     with operation(actor, "clone", target=target, params=params) as op:
         with transaction.atomic():
             clones = [clone_row(wanted, actor=actor) for wanted in wanteds]
+            admitted(clones)
             asked = [Asked(clone, enqueue(MAKE, clone.pk, entry=op.entry)) for clone in clones]
         op.goes_on()
         return asked
@@ -278,6 +280,8 @@ def asked(
             if clone.busy and clone.status in since:
                 raise ConflictError(f"{clone.name}: {busy_words(clone)}; wait for it or cancel it")
             raise ConflictError(f"{clone.name} is {clone.status}; that is not possible now", field="name")
+        if to == Status.STARTING:
+            admitted([clone], new=False)
         job = enqueue(task, clone.pk, entry=entry)
     clone.refresh_from_db()
     return Asked(clone, job)

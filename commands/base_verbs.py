@@ -28,13 +28,15 @@ def register_base(command: Command, caller: Caller) -> Result:
         ),
         actor=caller.actor,
     )
-    assert base.current
+    revision = base.newest
+    assert revision
+    awaits = "" if revision.is_cloned else "; another curator approves it"
     return {
-        "output": f"Base image {base.name} registered successfully",
+        "output": f"Base image {base.name} registered successfully{awaits}",
         "name": base.name,
-        "disk": str(base.current.disk),
-        "digest": base.current.digest,
-        "virtual_size": base.current.virtual_size,
+        "disk": str(revision.disk),
+        "digest": revision.digest,
+        "virtual_size": revision.virtual_size,
         "status": base.status,
     }
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
+from bases.references import warning_of
 from clones.actions import clone_pause, clone_resume, snapshot_create, snapshot_restore
 from clones.models import Clone
 from clones.saved import state_restore, state_save
@@ -41,10 +42,13 @@ def clone(command: Command, caller: Caller) -> Result:
         for one in asked:
             finished(one)
     made = [clone_entry(Clone.objects.for_list().get(pk=one.clone.pk)) for one in asked]
+    warning = warning_of(asked[0].clone.revision)
+    warned = {"warning": warning} if warning else {}
     if count == 1:
-        return {**made[0], "output": clone_sentence(made[0], waited=caller.waits)}
+        said = clone_sentence(made[0], waited=caller.waits) + (f" ({warning})" if warning else "")
+        return {**made[0], **warned, "output": said}
     of = values.get("base") or values["from"]
-    return {"output": f"{count} clones of {of}", "count": count, "clones": made}
+    return {"output": f"{count} clones of {of}", "count": count, "clones": made, **warned}
 
 
 def wanted(values: dict[str, str], name: str) -> Wanted:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cowweb.values import (
     InvalidValue,
+    base_reference,
     egress_ports,
     machine_name,
     memory_mb,
@@ -134,6 +135,17 @@ REVISION = Key("to", "2", number("a revision", MOST_REVISIONS))
 FINDING = Key("finding", "7", number("a finding", MOST_LINK))
 DECISION = Key("decision", "leave", one_of(DECISIONS), words=DECISIONS)
 STATE = Key("state", "waiting", one_of(FINDING_STATES), words=FINDING_STATES)
+OF_BASE = Key("base", "BASE[@REVISION]", base_reference, names="bases")
+ALIAS = Key("alias", "next")
+WHY = Key("why", "'TEXT'")
+QUOTAS = ("clones", "running", "vcpus", "memory", "disk", "spares", "run_minutes")
+QUOTA = Key("quota", "memory", one_of(QUOTAS), words=QUOTAS)
+LIMIT = Key("limit", "16G")
+OF_USER = Key("user", "NAME")
+OF_TEAM = Key("team", "NAME")
+DEFAULT_OF = Key("default_of", "people", one_of(("people", "teams")), words=("people", "teams"))
+REQUEST = Key("request", "7", number("a request's number", MOST_RUN))
+NOTE = Key("note", "TEXT")
 FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
 
 TABLE = (
@@ -145,6 +157,42 @@ TABLE = (
         keeps_extra=True,
     ),
     Verb("list_bases", "every base you may clone"),
+    Verb(
+        "import_base",
+        "fetch an image over https, or a well-known one, and register it",
+        (NEW_NAME,),
+        (
+            *(Key("digest", "sha256:HEX"), MEMORY, CPUS, Key("ssh_user", "NAME")),
+            *(Key("os", "TEXT"), Key("description", "TEXT")),
+        ),
+        (Key("url", "https://HOST/PATH"), Key("image", "debian-12")),
+    ),
+    Verb("cancel_import", "end an import", (Key("import", "3", number("an import's number", MOST_RUN)),)),
+    Verb("list_images", "the well-known images that can be imported"),
+    Verb("list_revisions", "a base's revisions, their stages and aliases", (BASE,)),
+    Verb("approve_base", "open a revision for clones, or take a deprecation back", (OF_BASE,), (WHY,)),
+    Verb(
+        "deprecate_base",
+        "warn whoever clones a revision, and name its successor",
+        (OF_BASE,),
+        (Key("successor", "BASE[@REVISION]", base_reference, names="bases"), WHY),
+    ),
+    Verb(
+        "retire_base",
+        "end a revision on which nothing depends, or list what does",
+        (OF_BASE,),
+        (flag("rehearse"), WHY),
+    ),
+    Verb(
+        "alias_base", "lead an alias of a base to a revision", (BASE, ALIAS), (REVISION, flag("remove"), WHY)
+    ),
+    Verb("rollback_base", "lead stable, or another alias, where it led before", (BASE,), (ALIAS, WHY)),
+    Verb("verify_base", "read a base's files again and compare their digests", (BASE,)),
+    Verb(
+        "base_visibility",
+        "open a base to everyone, to teams or to curators alone",
+        (BASE, Key("for", "TEAMS")),
+    ),
     Verb(
         "clone",
         "make a copy-on-write clone of a base or of another clone",
@@ -225,6 +273,24 @@ TABLE = (
     Verb("copy_to", "copy a file into a clone", FILES),
     Verb("copy_from", "copy a file out of a clone", FILES),
     Verb("logs", "the tail of a clone's serial console", (CLONE,), (LINES,)),
+    Verb("quota", "what you may use, and what is left", optional=(OF_USER, OF_TEAM)),
+    Verb("list_quotas", "the quotas of everyone you may see"),
+    Verb(
+        "set_quota",
+        "set a limit: an amount, none, or default for the site's",
+        (QUOTA, LIMIT),
+        either=(OF_USER, OF_TEAM, DEFAULT_OF),
+    ),
+    Verb(
+        "request_quota",
+        "ask for a higher limit until a day",
+        (QUOTA, LIMIT, Key("until", "2026-12-24"), Key("why", "TEXT")),
+        (OF_TEAM,),
+    ),
+    Verb("list_requests", "requests for higher limits"),
+    Verb("approve", "give what a request asks for", (REQUEST,), (NOTE,)),
+    Verb("refuse", "refuse a request, or end early what it gave", (REQUEST, NOTE)),
+    Verb("withdraw_request", "take back your own request", (REQUEST,)),
     Verb("security_audit", "the tail of the audit trail", (), (LINES,)),
     Verb("list_findings", "what the reconciler found to differ between rows and host", (), (STATE,)),
     Verb("decide_finding", "decide on such a difference that waits", (FINDING, DECISION), (NEW_NAME,)),

@@ -4,14 +4,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from bases.schedule import registry_looked_after
 from clones.activity import machines_looked_at
 from clones.branching import disks_reconciled
+from clones.disk_watch import disks_measured, full_disks_looked_after
 from clones.egress import egress_cleared, egress_looked_after
 from clones.lease_upkeep import leases_looked_after
 from clones.reconcile import clones_reconciled
 from clones.survey import site_surveyed
 from cowweb import live
 from cowweb.threads import in_thread
+from hosts.capacity import capacity_measured
 from hosts.runner import Runner
 from hosts.services import host_look
 from pools.refill import pools_refilled
@@ -19,6 +22,7 @@ from pools.spares import spares_reconciled
 from pools.upkeep import templates_reconciled
 from provisioning.at_work import clones_of_runs
 from provisioning.retention import outputs_expired
+from quotas.raises import raises_ended
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +32,9 @@ SURVEY_EVERY_S = 30.0
 EGRESS_EVERY_S = 3.0
 STALE_EVERY_S = 60.0
 HOST_EVERY_S = 300.0
+REGISTRY_EVERY_S = 60.0
+CAPACITY_EVERY_S = 10.0
+RAISES_EVERY_S = 60.0
 OUTPUT_EVERY_S = 600.0
 
 
@@ -39,12 +46,17 @@ async def background(loop: asyncio.AbstractEventLoop) -> None:
         Runner().run(),
         every(MACHINES_EVERY_S, clones_reconciled),
         every(MACHINES_EVERY_S, disks_reconciled),
+        every(MACHINES_EVERY_S, full_disks_looked_after),
+        every(CAPACITY_EVERY_S, disks_measured),
         every(MACHINES_EVERY_S, pools_looked_after),
         every(LEASES_EVERY_S, machines_kept_in_time),
         every(SURVEY_EVERY_S, site_surveyed),
         every(EGRESS_EVERY_S, egress_looked_after),
         every(STALE_EVERY_S, egress_cleared),
         every(HOST_EVERY_S, host_look),
+        every(REGISTRY_EVERY_S, registry_looked_after),
+        every(CAPACITY_EVERY_S, capacity_measured),
+        every(RAISES_EVERY_S, raises_ended),
         every(OUTPUT_EVERY_S, outputs_expired),
     )
 

@@ -52,6 +52,7 @@ COWWEB_IMPORT_FOLDERS = [
     Path(folder) for folder in env_list("COWWEB_IMPORT_FOLDERS") or [str(COWWEB_DATA / "import")]
 ]
 COWWEB_STORE = COWWEB_DATA / "store"
+COWWEB_ARRIVALS = COWWEB_DATA / "arrivals"  # images being uploaded or fetched
 COWWEB_CLONES = COWWEB_DATA / "clones"
 COWWEB_LAYERS = COWWEB_DATA / "layers"
 COWWEB_TEMPLATES = COWWEB_DATA / "templates"
@@ -64,6 +65,10 @@ COWWEB_MEMORY = Path(
 COWWEB_MAX_CLONES = int(env("COWWEB_MAX_CLONES", "64"))
 COWWEB_MAX_MEMORY_MB = int(env("COWWEB_MAX_MEMORY_MB", "0"))
 COWWEB_MAX_CPUS = int(env("COWWEB_MAX_CPUS", "0"))
+# How much may be promised, and how much stays free whatever is asked for
+COWWEB_MEMORY_COMMIT = int(env("COWWEB_MEMORY_COMMIT", "150"))
+COWWEB_MEMORY_RESERVE_MB = int(env("COWWEB_MEMORY_RESERVE_MB", "256"))
+COWWEB_DISK_RESERVE_MB = int(env("COWWEB_DISK_RESERVE_MB", "512"))
 COWWEB_CHAIN_WARN_DEPTH = int(env("COWWEB_CHAIN_WARN_DEPTH", "8"))
 COWWEB_READY_TIMEOUT_S = int(env("COWWEB_READY_TIMEOUT_S", "180"))
 COWWEB_STOP_GRACE_S = int(env("COWWEB_STOP_GRACE_S", "20"))
@@ -77,6 +82,12 @@ COWWEB_BIN_HOURS = int(env("COWWEB_BIN_HOURS", "72"))
 COWWEB_IDLE_HOURS = int(env("COWWEB_IDLE_HOURS", "12"))
 COWWEB_IDLE_CPU_PERCENT = int(env("COWWEB_IDLE_CPU_PERCENT", "10"))
 COWWEB_PARALLEL_JOBS = int(env("COWWEB_PARALLEL_JOBS", "16"))
+# The registry of bases
+COWWEB_FOUR_EYES = env_flag("COWWEB_FOUR_EYES", default=False)
+COWWEB_VERIFY_DAYS = float(env("COWWEB_VERIFY_DAYS", "7"))
+COWWEB_RETIRED_DAYS = float(env("COWWEB_RETIRED_DAYS", "7"))
+COWWEB_IMPORT_MAX_BYTES = int(env("COWWEB_IMPORT_MAX_BYTES", str(64 * 1024**3)))
+COWWEB_IMPORT_DIGEST = env_flag("COWWEB_IMPORT_DIGEST", default=False)
 COWWEB_RUNTIME_REXX = env("COWWEB_RUNTIME_REXX")
 
 DEBUG = env_flag("COWWEB_DEBUG", default=False)
@@ -103,6 +114,7 @@ INSTALLED_APPS = [
     "cowweb",
     "audit",
     "people",
+    "quotas",
     "hosts",
     "bases",
     "pools",

@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("provisioning.urls")),
     path("", include("reports.urls")),
     path("", include("people.urls")),
+    path("", include("quotas.urls")),
     path("", include("hosts.urls")),
     path("", include("audit.urls")),
     path("accounts/login/", LoginView.as_view(), name="login"),

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+ALIAS = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 SCRIPT_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
 MEMORY = re.compile(r"([0-9]{1,9})(?:(m|g|t)(?:i?b)?)?", re.ASCII | re.IGNORECASE)
 DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -94,12 +95,21 @@ def egress_text(ports: Iterable[int] | None) -> str:
 
 
 def base_reference(text: str) -> tuple[str, str | None]:
-    """The name of a base, and the revision after `@` where one is given."""
+    """The name of a base, and the revision or alias after `@` where one is given."""
     name, at, revision = text.partition("@")
     machine_name(name)
-    if at:
+    if at and not ALIAS.fullmatch(revision):
         whole_number(revision, least=1, most=999_999_999, what="a revision of a base")
     return name, revision if at else None
+
+
+def alias_name(text: str) -> str:
+    """A name for a revision: a label that begins with a letter, so that it is never taken for a number."""
+    if not ALIAS.fullmatch(text):
+        raise InvalidValue(
+            f"{shown(text)} is not an alias: use 1 to 63 of a-z, 0-9 and '-', beginning with a letter"
+        )
+    return text
 
 
 def generated_name(prefix: str = "clone") -> str:

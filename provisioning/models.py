@@ -126,6 +126,7 @@ class Run(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    spent_s = models.FloatField(default=0, help_text="seconds of the attempts before this one")
 
     objects = RunQuerySet.as_manager()
 

@@ -84,9 +84,9 @@ def published_now(run: Run, clone: Clone, file: Path) -> BaseRevision:
         base = base_revise(name=own.name, source=source, actor=actor)
     else:
         base = base_register(name=run.publish_as, source=source, facts=facts_of(own, run), actor=actor)
-    if base.current is None:
+    if base.newest is None:
         raise ConflictError(f"{base.name} has no revision yet")
-    return base.current
+    return base.newest
 
 
 def facts_of(own: BaseImage, run: Run) -> Facts:

@@ -62,6 +62,7 @@ def site(settings, tmp_path):
     """Fresh folders for everything the site owns; the driver is made anew for them."""
     settings.COWWEB_DATA = tmp_path / "data"
     settings.COWWEB_STORE = settings.COWWEB_DATA / "store"
+    settings.COWWEB_ARRIVALS = settings.COWWEB_DATA / "arrivals"
     settings.COWWEB_CLONES = settings.COWWEB_DATA / "clones"
     settings.COWWEB_TEMPLATES = settings.COWWEB_DATA / "templates"
     settings.COWWEB_MEMORY = settings.COWWEB_DATA / "memory"

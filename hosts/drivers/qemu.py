@@ -12,7 +12,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers import activity, disk_rebuild, egress, lifecycle, live_branch, live_disk, qemu_img
+from hosts.drivers import (
+    activity,
+    disk_rebuild,
+    egress,
+    full_disk,
+    lifecycle,
+    live_branch,
+    live_disk,
+    qemu_img,
+)
 from hosts.drivers.adopt import running_machines
 from hosts.drivers.base import (
     AcceleratorVerdict,
@@ -26,6 +35,7 @@ from hosts.drivers.base import (
     Enforcement,
     Guest,
     HostFacts,
+    HostUse,
     ImageInfo,
     MachineRecord,
     MachineSpec,
@@ -42,7 +52,7 @@ from hosts.drivers.fingerprint import fingerprint
 from hosts.drivers.forwards import read_forwards
 from hosts.drivers.guest import open_guest
 from hosts.drivers.hibernate import save_whole_and_end
-from hosts.drivers.host_facts import host_facts
+from hosts.drivers.host_facts import host_facts, host_use
 from hosts.drivers.launch import launch
 from hosts.drivers.memory_use import NOTHING, memory_use
 from hosts.drivers.qcow2 import read_header
@@ -66,6 +76,9 @@ class QemuDriver:
 
     def facts(self) -> HostFacts:
         return host_facts(self.disks, verdict=self.accelerator(), run_as=self.run_as)
+
+    def use(self) -> HostUse:
+        return host_use(self.disks)
 
     # Images
 
@@ -179,6 +192,9 @@ class QemuDriver:
     def disk_full(self, record: MachineRecord) -> bool:
         """Whether a paused machine waits for room on the host; `resume` once there is."""
         return lifecycle.disk_full(record)
+
+    def waits_for_room(self, record: MachineRecord) -> bool:
+        return full_disk.waits_for_room(Path(record.folder)) and lifecycle.is_ours(record)
 
     def pause(self, record: MachineRecord) -> None:
         with lifecycle.monitor(record) as qmp:

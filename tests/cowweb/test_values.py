@@ -61,12 +61,15 @@ def test_a_long_list_of_ports_is_read_in_one_pass():
     assert len(port_list(",".join(map(str, range(1, 65536))))) == 65535
 
 
-@pytest.mark.parametrize(("text", "named"), [("demo", ("demo", None)), ("demo@12", ("demo", "12"))])
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("demo", ("demo", None)), ("demo@12", ("demo", "12")), ("demo@next", ("demo", "next"))],
+)
 def test_a_base_is_named_with_or_without_revision(text, named):
     assert base_reference(text) == named
 
 
-@pytest.mark.parametrize("text", ["", "@1", "demo@", "demo@latest", "demo@1@2", "Demo", "demo @1"])
+@pytest.mark.parametrize("text", ["", "@1", "demo@", "demo@Latest", "demo@-x", "demo@1@2", "Demo", "demo @1"])
 def test_other_text_names_no_base(text):
     with pytest.raises(InvalidValue):
         base_reference(text)

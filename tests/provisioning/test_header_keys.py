@@ -120,7 +120,7 @@ def test_checks_repeat_and_keep_their_order() -> None:
 
 
 WRONG = {
-    "base": ["Demo", "a_b", "-a", "a" * 64, "demo@", "demo@x", "demo@0", "a b", "démo", "demo */", "@1"],
+    "base": ["Demo", "a_b", "-a", "a" * 64, "demo@", "demo@X", "demo@0", "a b", "démo", "demo */", "@1"],
     "memory": [
         "2 G",
         "0",

@@ -60,7 +60,9 @@ class Command(BaseCommand):
             base = base_revise(name=name, source=source, actor=actor)
         else:
             base = base_register(name=name, source=source, facts=facts_of(built), actor=actor)
-        self.stdout.write(f"Base image {base.current} is ready")
+        revision = base.newest
+        is_ready = revision is not None and revision.is_cloned
+        self.stdout.write(f"Base image {revision} {'is ready' if is_ready else 'awaits approval'}")
 
 
 def facts_of(built: BuiltGuest) -> Facts:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bases', '0003_visibility'),
+        ('bases', '0004_curation'),
     ]
 
     operations = [
