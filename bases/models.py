@@ -86,6 +86,9 @@ class BaseImage(models.Model):
         "BaseRevision", null=True, blank=True, on_delete=models.PROTECT, related_name="current_of"
     )
     source = models.CharField(max_length=1024, blank=True, help_text="where the image being imported lies")
+    importer = models.CharField(
+        max_length=120, blank=True, help_text="the process that imports it, while it is provisioning"
+    )
     for_everyone = models.BooleanField(
         "open to everyone", default=True, help_text="otherwise to the teams below, and to curators"
     )

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from audit.services import SYSTEM, Actor, operation
 from bases.gate import admit, glance
+from bases.importing import base_failed, imports_given_up
 from bases.integrity import revision_verified
 from bases.life import revision_approve, revision_begun, revision_deprecate
 from bases.models import BaseImage, BaseRevision, Stage
@@ -26,6 +27,7 @@ from bases.store import identity_of, keep
 from cowweb.errors import ConflictError, DomainError, NameTakenError, NotFoundError
 from cowweb.live import ring
 from cowweb.values import InvalidValue, machine_name
+from hosts.jobs import this_worker
 from people.models import Team
 
 __all__ = ["base_named", "base_open", "base_ready", "base_seen", "curators_only"]
@@ -86,7 +88,9 @@ def base_begun(name: str, facts: Facts, actor: Actor) -> BaseImage:
         "status": Status.PROVISIONING,
         "failure": "",
         "created_by": actor.user,
+        "importer": this_worker(),
     }
+    imports_given_up(BaseImage.objects.filter(name=name))
     try:
         with transaction.atomic():
             if not BaseImage.objects.filter(name=name, status=Status.FAILED).update(**values):
@@ -122,10 +126,10 @@ def revision_imported(base: BaseImage, source: Source, *, actor: Actor, made_of:
         digest = keep(source.disk, "qcow2", inspect=admit_copy)
         kernel = keep(source.kernel, "kernel") if source.kernel else ""
         initrd = keep(source.initrd, "initrd") if source.initrd else ""
+        info = admit(BaseRevision(digest=digest).disk)
     except Exception as error:
         base_failed(base, str(error))
         raise
-    info = admit(BaseRevision(digest=digest).disk)
     with transaction.atomic():
         newest = base.revisions.aggregate(newest=Max("number"))["newest"] or 0
         revision = BaseRevision.objects.create(
@@ -145,20 +149,13 @@ def revision_imported(base: BaseImage, source: Source, *, actor: Actor, made_of:
             identity=identity_of(BaseRevision(digest=digest).disk),
             verified_at=timezone.now(),
         )
+        BaseImage.objects.filter(pk=base.pk).update(importer="")
         ring("bases", f"base.{base.pk}")
         return revision_begun(revision, found=FOUND, actor=actor)
 
 
 def admit_copy(path: Path) -> None:
     admit(path)
-
-
-def base_failed(base: BaseImage, reason: str) -> None:
-    with transaction.atomic():
-        begun = BaseImage.objects.filter(pk=base.pk, status=Status.PROVISIONING)
-        if not base.awaits_approval:
-            begun.update(status=Status.FAILED, failure=reason)
-        ring("bases", f"base.{base.pk}")
 
 
 def base_mark(*, base: BaseImage, status: str, actor: Actor) -> BaseImage:

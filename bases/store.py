@@ -8,6 +8,7 @@ Example::
 import errno
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +18,10 @@ from django.conf import settings
 from bases.gate.opening import opened
 from bases.models import stored
 from cowweb.errors import ConflictError, DomainError
+from hosts.jobs import start_ticks
 
 BLOCK = 1 << 20
+ARRIVING = re.compile(r"\.arriving-(\d{1,10})-(\d{1,20})-[0-9a-f]{16}", re.ASCII)
 
 
 def digest_of(path: Path) -> str:
@@ -32,7 +35,7 @@ def keep(source: Path, suffix: str, *, inspect: Callable[[Path], None] | None = 
     before it is kept. On a full disk, or when `inspect` refuses, nothing is left behind."""
     store = Path(settings.COWWEB_STORE)
     store.mkdir(parents=True, exist_ok=True)
-    arriving = store / f".arriving-{secrets.token_hex(8)}"
+    arriving = arriving_in(store)
     try:
         digest = copied(source, arriving)
         if inspect:
@@ -48,6 +51,18 @@ def keep(source: Path, suffix: str, *, inspect: Callable[[Path], None] | None = 
     finally:
         arriving.unlink(missing_ok=True)
     return digest
+
+
+def arriving_in(store: Path) -> Path:
+    """A new name for what is being copied, which tells who copies it."""
+    pid = os.getpid()
+    return store / f".arriving-{pid}-{start_ticks(pid)}-{secrets.token_hex(8)}"
+
+
+def is_abandoned(arriving: Path) -> bool:
+    """Whether it is half a copy, and the process that made it is no more."""
+    made_by = ARRIVING.fullmatch(arriving.name)
+    return made_by is not None and start_ticks(int(made_by[1])) != int(made_by[2])
 
 
 def copied(source: Path, target: Path) -> str:

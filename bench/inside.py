@@ -26,14 +26,14 @@ from django.test import Client  # noqa: E402
 from audit.models import Via  # noqa: E402
 from audit.services import Actor  # noqa: E402
 from bases.gate import admit  # noqa: E402
-from bases.models import BaseImage, BaseRevision  # noqa: E402
+from bases.models import BaseImage  # noqa: E402
+from bench.crowd import crowd  # noqa: E402
 from clones.models import Clone  # noqa: E402
 from cowweb.errors import UnsafeImageError  # noqa: E402
 from hosts.jobs import enqueue  # noqa: E402
-from hosts.services import local_driver, local_host  # noqa: E402
+from hosts.services import local_driver  # noqa: E402
 from pools.models import Spare, Template  # noqa: E402
 from pools.services import pool_set, template_ahead  # noqa: E402
-from pools.spares import spare_wanted  # noqa: E402
 from provisioning.models import OutputChunk, Run  # noqa: E402
 
 NAME = "admin"
@@ -57,7 +57,6 @@ def template() -> dict[str, Any]:
     """Has the server build the base's template and waits for it."""
     base = BaseImage.objects.get(name="demo")
     actor = Actor(user=User.objects.get(username=NAME), via=Via.SHELL)
-    pool_set(base=base, actor=actor, maximum=64)
     wanted = template_ahead(base=base, memory_mb=base.memory_mb, cpus=base.cpus, actor=actor)
     until(lambda: Template.objects.get(pk=wanted.pk).status != Template.Status.BUILDING)
     made = Template.objects.get(pk=wanted.pk)
@@ -67,12 +66,14 @@ def template() -> dict[str, Any]:
 
 
 def spares(count: str) -> int:
-    """Has the server fill so many spares, one after the other."""
-    found = Template.objects.get(status=Template.Status.READY)
-    for _ in range(int(count)):
-        spare, _ = spare_wanted(found)
-        until(lambda made=spare: Spare.objects.get(pk=made.pk).status != Spare.Status.FILLING)
-    return Spare.objects.filter(status=Spare.Status.READY).count()
+    """Has the server fill so many spares; none are added in the minute after, which is measured."""
+    base = BaseImage.objects.get(name="demo")
+    actor = Actor(user=User.objects.get(username=NAME), via=Via.SHELL)
+    ready = Spare.objects.filter(status=Spare.Status.READY)
+    pool_set(base=base, actor=actor, minimum=int(count), maximum=int(count), refill_per_minute=600)
+    until(lambda: ready.count() >= int(count))
+    pool_set(base=base, actor=actor, refill_per_minute=1)
+    return ready.count()
 
 
 def clone_of(name: str) -> dict[str, Any]:
@@ -81,54 +82,10 @@ def clone_of(name: str) -> dict[str, Any]:
     return {"way": clone.way, "reason": clone.way_reason, "status": clone.status, "timed": dict(clone.timed)}
 
 
-def rows(count: str) -> int:
-    """So many clones that are only rows, each with a run."""
-    owner, host, revision = User.objects.get(username=NAME), local_host(), a_revision()
-    statuses = [Clone.Status.STOPPED, Clone.Status.STOPPED, Clone.Status.FAILED]
-    clones = Clone.objects.bulk_create(
-        Clone(
-            name=f"clone-{number}",
-            owner=owner,
-            host=host,
-            revision=revision,
-            status=statuses[number % 3],
-            failure="no room" if number % 3 == 2 else "",
-            memory_mb=256,
-            cpus=1,
-            disk_ms=1.5,
-            start_ms=30.0,
-            ready_ms=900.0 + number,
-            disk_bytes=4 << 20,
-        )
-        for number in range(int(count))
-    )
-    Run.objects.bulk_create(
-        Run(
-            script_name="hello.sh",
-            script_text="true",
-            script_sha256="0" * 64,
-            owner=owner,
-            clone=clone,
-            clone_name=clone.name,
-            base_reference="demo",
-            status=Run.Status.SUCCEEDED,
-            exit_code=0,
-        )
-        for clone in clones
-    )
-    return len(clones)
-
-
-def a_revision() -> BaseRevision:
-    base, _ = BaseImage.objects.get_or_create(
-        name="rows", defaults={"memory_mb": 256, "cpus": 1, "status": BaseImage.Status.READY}
-    )
-    digest = hashlib.sha256(b"rows").hexdigest()
-    revision, _ = BaseRevision.objects.get_or_create(
-        base=base, number=1, defaults={"digest": digest, "virtual_size": 2 << 30, "file_size": 30 << 20}
-    )
-    BaseImage.objects.filter(pk=base.pk).update(current=revision)
-    return revision
+def rows(clones: str, bases: str, users: str) -> int:
+    """So many clones, bases and people that are only rows; each clone has a run."""
+    owner = User.objects.get(username=NAME)
+    return crowd(int(clones), int(bases), int(users), owner=owner) if int(clones) else 0
 
 
 def run_of(script: str) -> int:

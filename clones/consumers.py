@@ -3,8 +3,10 @@
 from django.template.loader import render_to_string
 
 from bases.models import BaseImage
+from clones.finding_pages import findings_context
 from clones.models import Clone
 from clones.pages import clone_page, detail_context
+from cowweb.roles import audits
 from cowweb.sockets import LivePart
 
 
@@ -17,6 +19,19 @@ class CloneList(LivePart):
 
     def render(self) -> str:
         return render_to_string("clones/_clone_rows.html", {**clone_page(self.user, self.query), "oob": True})
+
+
+class FindingList(LivePart):
+    def allowed(self) -> bool:
+        return audits(self.user)
+
+    def topics(self) -> list[str]:
+        return ["findings"]
+
+    def render(self) -> str:
+        return render_to_string(
+            "clones/_findings.html", {**findings_context(self.user, self.query), "oob": True}
+        )
 
 
 class BaseTimes(LivePart):

@@ -21,6 +21,7 @@ from cowweb.errors import ConflictError
 from cowweb.live import ring
 from cowweb.values import egress_text
 from hosts.drivers.base import Denied
+from hosts.findings import Kind, repaired
 from hosts.services import local_driver
 from people import rights
 from pools.models import Spare
@@ -69,7 +70,7 @@ def told(lost: Collection[str]) -> None:
     logger.warning("The network rules of %s were gone and were put back", ", ".join(lost))
     for name in lost:
         with operation(SYSTEM, "restore_egress", target=f"clone:{name}"):
-            pass
+            repaired(Kind.RULES, f"clone:{name}", "its network rules were gone", "They were put back.")
 
 
 def kept(clone: Clone, denied: Denied) -> None:

@@ -16,6 +16,7 @@ from clones.models import Clone
 from clones.services import START, clone_moved
 from clones.specs import record_of
 from hosts.drivers.base import Ending
+from hosts.findings import Kind, repaired
 from hosts.jobs import enqueue
 from hosts.services import local_driver
 
@@ -62,7 +63,12 @@ def rebooted(clone: Clone) -> bool:
 def died(clone: Clone) -> bool:
     reason = "The machine's process ended without being asked to"
     words = last_words(clone)
-    return clone_moved(clone.pk, to=Status.FAILED, since=SINCE, failure=reason, failure_detail=words, **GONE)
+    fields = {"failure": reason, "failure_detail": words, **GONE}
+    moved = clone_moved(clone.pk, to=Status.FAILED, since=SINCE, **fields)
+    if moved:
+        found = f"its row said it was {clone.get_status_display().lower()}; its process had ended"
+        repaired(Kind.CLONE, f"clone:{clone.name}", found, "The clone is said to have failed.")
+    return moved
 
 
 ENDED = {Ending.POWER_OFF: powered_off, Ending.RESET: rebooted, Ending.ENDED: died}

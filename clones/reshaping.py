@@ -11,12 +11,12 @@ from django.utils import timezone
 from audit.models import Via
 from audit.services import Actor
 from bases.gate import glance
+from bases.importing import base_failed
 from bases.models import BaseImage, BaseRevision
 from bases.services import (
     Facts,
     Source,
     base_begun,
-    base_failed,
     base_named,
     curators_only,
     revision_imported,

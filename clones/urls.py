@@ -1,6 +1,6 @@
 from django.urls import path
 
-from clones import chain_views, network_views, views
+from clones import chain_views, finding_views, network_views, views
 
 urlpatterns = [
     path("clones/", views.clone_list, name="clone-list"),
@@ -22,6 +22,9 @@ urlpatterns = [
     path("clones/<str:name>/promote/", chain_views.clone_promote_view, name="clone-promote"),
     path("clones/<str:name>/rebase/", chain_views.clone_rebase_view, name="clone-rebase"),
     path("clones/<str:name>/cancel-task/", chain_views.clone_task_cancel, name="clone-task-cancel"),
+    path("hosts/findings/", finding_views.finding_list, name="finding-list"),
+    path("hosts/findings/compare/", finding_views.survey_view, name="finding-survey"),
+    path("hosts/findings/<int:pk>/decide/", finding_views.finding_decide_view, name="finding-decide"),
     path("bases/<str:name>/tree/", chain_views.base_tree, name="base-tree"),
     path("bases/<str:name>/tree/rebase/", chain_views.base_rebase_view, name="base-rebase"),
     path("clones/<str:name>/<str:action>/", views.clone_action, name="clone-action"),

@@ -6,6 +6,7 @@ from commands import (
     chain_verbs,
     clone_verbs,
     curation_verbs,
+    finding_verbs,
     going_on_verbs,
     guest_verbs,
     import_verbs,
@@ -66,6 +67,8 @@ VERBS: dict[str, Verb] = {
     "copy_from": guest_verbs.copy_from,
     "logs": guest_verbs.logs,
     "security_audit": audit_verbs.security_audit,
+    "list_findings": finding_verbs.list_findings,
+    "decide_finding": finding_verbs.decide_finding,
 }
 
 

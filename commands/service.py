@@ -30,7 +30,10 @@ TARGET_KEYS = {
     "from": "clone",
     "script": "script",
     "run": "run",
+    "finding": "finding",
 }
+TARGETS = ("script", "run", "finding", "name", "vm", "base", "from")  # the first that is there
+CLONE_TARGETS = ("from", "base")
 READING = {
     "list_bases",
     "list_revisions",
@@ -43,6 +46,7 @@ READING = {
     "show_script",
     "logs",
     "security_audit",
+    "list_findings",
 }
 SCRIPT_VERBS = ("save_script", "show_script", "remove_script")
 SECRET_KEYS = ("password", "token", "secret", "parameters")
@@ -139,7 +143,11 @@ def target_of(command: Command) -> str:
         return f"base:{command.values['name']}"
     if command.verb in SCRIPT_VERBS:
         return f"script:{command.values['name']}"
-    keys = ("from", "base") if command.verb == "clone" else ("script", "run", "name", "vm", "base", "from")
+    keys = (
+        ("from", "base")
+        if command.verb == "clone"
+        else ("script", "run", "finding", "name", "vm", "base", "from")
+    )
     for key in keys:
         if key in command.values:
             return f"{TARGET_KEYS[key]}:{command.values[key]}"

@@ -37,6 +37,8 @@ PHASES = (
 )
 CHANNELS = ("agent", "ssh", "qga")
 PATHS = ("cold", "memory", "spare")
+DECISIONS = ("adopt", "remove", "leave")
+FINDING_STATES = ("waiting", "quarantined", "repaired", "resolved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,9 @@ PORTS = Key("ports", "80,443", port_list)
 SECONDS = Key("timeout", "120", number("a time in seconds", MOST_TIMEOUT_S))
 PARAMETERS = Key("parameters", "'--name value NAME=value'")
 REVISION = Key("to", "2", number("a revision", MOST_REVISIONS))
+FINDING = Key("finding", "7", number("a finding", MOST_LINK))
+DECISION = Key("decision", "leave", one_of(DECISIONS), words=DECISIONS)
+STATE = Key("state", "waiting", one_of(FINDING_STATES), words=FINDING_STATES)
 OF_BASE = Key("base", "BASE[@REVISION]", base_reference, names="bases")
 ALIAS = Key("alias", "next")
 WHY = Key("why", "'TEXT'")
@@ -237,5 +242,7 @@ TABLE = (
     Verb("copy_from", "copy a file out of a clone", FILES),
     Verb("logs", "the tail of a clone's serial console", (CLONE,), (LINES,)),
     Verb("security_audit", "the tail of the audit trail", (), (LINES,)),
+    Verb("list_findings", "what the reconciler found to differ between rows and host", (), (STATE,)),
+    Verb("decide_finding", "decide on such a difference that waits", (FINDING, DECISION), (NEW_NAME,)),
 )
 VERBS = {verb.name: verb for verb in TABLE}

@@ -13,7 +13,7 @@ from django.urls import path  # noqa: E402
 
 from audit.consumers import AuditList  # noqa: E402
 from bases.consumers import BaseDetail, BaseList, ImportDetail, ImportList  # noqa: E402
-from clones.consumers import BaseTimes, CloneDetail, CloneList  # noqa: E402
+from clones.consumers import BaseTimes, CloneDetail, CloneList, FindingList  # noqa: E402
 from commands.consumers import Overview  # noqa: E402
 from cowweb.handler import OneThreadHandler  # noqa: E402
 from cowweb.origin import SameOrigin  # noqa: E402
@@ -36,6 +36,7 @@ sockets = URLRouter(
         path("ws/runs/", RunList.as_asgi()),
         path("ws/runs/<int:pk>/", RunDetail.as_asgi()),
         path("ws/runs/<int:pk>/log/", RunLog.as_asgi()),
+        path("ws/findings/", FindingList.as_asgi()),
         path("ws/audit/", AuditList.as_asgi()),
     ]
 )

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from bases.schedule import registry_looked_after
 from clones.branching import disks_reconciled
 from clones.egress import egress_cleared, egress_looked_after
-from clones.leftovers import leftovers_cleared
 from clones.reconcile import clones_reconciled
+from clones.survey import site_surveyed
 from cowweb import live
 from cowweb.threads import in_thread
 from hosts.runner import Runner
@@ -21,7 +21,7 @@ from provisioning.retention import outputs_expired
 logger = logging.getLogger(__name__)
 
 MACHINES_EVERY_S = 2.0
-LEFTOVERS_EVERY_S = 60.0
+SURVEY_EVERY_S = 30.0
 EGRESS_EVERY_S = 3.0
 STALE_EVERY_S = 60.0
 HOST_EVERY_S = 300.0
@@ -38,7 +38,7 @@ async def background(loop: asyncio.AbstractEventLoop) -> None:
         every(MACHINES_EVERY_S, clones_reconciled),
         every(MACHINES_EVERY_S, disks_reconciled),
         every(MACHINES_EVERY_S, pools_looked_after),
-        every(LEFTOVERS_EVERY_S, leftovers_cleared),
+        every(SURVEY_EVERY_S, site_surveyed),
         every(EGRESS_EVERY_S, egress_looked_after),
         every(STALE_EVERY_S, egress_cleared),
         every(HOST_EVERY_S, host_look),

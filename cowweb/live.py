@@ -2,8 +2,8 @@
 
 A message carries a topic and never content; who hears it reads the database. Within the serving process
 a ring goes straight to the channel layer of the server's loop. What another process commits (a shell, a
-worker) reaches the pages over Redis where it is set, and otherwise by a row in `Ring` that the server's
-`watch` task picks up, woken by SQLite's `data_version`. Imports no app.
+worker) reaches the pages over Redis where it is set and there, and otherwise by a row in `Ring` that the
+server's `watch` task picks up, woken by SQLite's `data_version`. Imports no app.
 
 Example::
 
@@ -14,7 +14,7 @@ import asyncio
 import logging
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.layers import get_channel_layer
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 WATCH_INTERVAL_S = 0.1
 RING_KEPT_ROWS = 10_000
+AGAIN_EVERY_S = 1.0
+LISTEN_AGAIN_S = 6.0  # until a channel layer has subscribed anew
 SENDER = f"{os.getpid()}.{time.time_ns()}"
 
 
@@ -38,6 +40,18 @@ class Attached:
 
 
 attached = Attached()
+
+
+@dataclass
+class Missed:
+    """Topics that could not be rung, as while Redis was away."""
+
+    topics: set[str] = field(default_factory=set)
+    next_at: float = 0.0
+    until: float | None = None
+
+
+missed = Missed()
 
 
 def attach(loop: asyncio.AbstractEventLoop) -> None:
@@ -56,15 +70,42 @@ def deliver(*topics: str) -> None:
     """Sends the rings from this process, from any thread."""
     if attached.loop is not None:
         asyncio.run_coroutine_threadsafe(send(*topics), attached.loop)
-    elif settings.REDIS_URL:
-        async_to_sync(send)(*topics)
+    elif settings.REDIS_URL and not async_to_sync(sent)(*topics):
+        Ring.objects.bulk_create([Ring(topic=topic, sender=SENDER) for topic in topics])
 
 
 async def send(*topics: str) -> None:
-    """Rings the groups of these topics."""
+    """Rings the groups of these topics, later where that cannot be now."""
+    if not await sent(*topics):
+        missed.topics.update(topics)
+        missed.until = None
+
+
+async def sent(*topics: str) -> bool:
+    """Whether they were rung. What was committed stays committed when nobody can be told."""
     layer = get_channel_layer()
-    for topic in topics:
-        await layer.group_send(topic, {"type": "ring", "topic": topic})
+    try:
+        for topic in topics:
+            await layer.group_send(topic, {"type": "ring", "topic": topic})
+    except Exception as error:  # noqa: BLE001 - whatever the layer's server did to us
+        logger.warning("The doorbell could not ring %s: %s", ", ".join(topics), error)
+        return False
+    return True
+
+
+async def missed_rung() -> None:
+    """Rings what was missed, once a second, until those who listen surely listen again."""
+    now = time.monotonic()
+    if not missed.topics or now < missed.next_at:
+        return
+    missed.next_at = now + AGAIN_EVERY_S
+    if not await sent(*missed.topics):
+        missed.until = None
+    elif missed.until is None:
+        missed.until = now + LISTEN_AGAIN_S
+    elif now >= missed.until:
+        missed.topics.clear()
+        missed.until = None
 
 
 async def watch() -> None:
@@ -73,6 +114,7 @@ async def watch() -> None:
     version = None
     while True:
         await asyncio.sleep(WATCH_INTERVAL_S)
+        await missed_rung()
         try:
             seen = await sync_to_async(data_version)()
             if seen is not None and seen == version:

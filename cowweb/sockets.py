@@ -1,5 +1,6 @@
 """The live part of a page: sends the partial now, and again whenever one of its topics rings.
 
+A ring may be lost, as while Redis is away, so it also looks again now and then, and sends what is new.
 It receives nothing from the browser. A burst of rings is one redraw, and a redraw that changed nothing is
 not sent. Subclasses say who may watch, what topics, and how the partial is rendered.
 
@@ -13,6 +14,7 @@ Example::
 
 import asyncio
 import contextlib
+import logging
 import time
 from typing import Any
 from urllib.parse import parse_qs
@@ -21,8 +23,11 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import User
 
+logger = logging.getLogger(__name__)
+
 SHORTEST_REST_S, LONGEST_REST_S = 0.005, 0.1
 FORBIDDEN = 4403
+CANNOT_DRAW = 1011  # "internal error"
 USER_RECHECK_S = 30.0
 
 
@@ -58,7 +63,7 @@ class LivePart(AsyncWebsocketConsumer):
         for topic in self.topics():
             await self.channel_layer.group_add(topic, self.channel_name)
         self.is_stale.set()
-        self.painter = asyncio.create_task(self.paint())
+        self.painter = asyncio.create_task(self.painted())
 
     def may_watch(self) -> bool:
         """Signed in, not disabled since, and allowed."""
@@ -76,6 +81,14 @@ class LivePart(AsyncWebsocketConsumer):
         else:
             await super().dispatch(message)
 
+    async def painted(self) -> None:
+        """A part that cannot be drawn says so by closing: the page tries again, and is not called live."""
+        try:
+            await self.paint()
+        except Exception:
+            logger.exception("%s could not be drawn", type(self).__name__)
+            await self.close(code=CANNOT_DRAW)
+
     async def paint(self) -> None:
         """Redraws when something rang, and looks at the right to watch from time to time."""
         looked = time.monotonic()
@@ -87,6 +100,7 @@ class LivePart(AsyncWebsocketConsumer):
                 if not await database_sync_to_async(self.may_watch)():
                     await self.close(code=FORBIDDEN)
                     return
+                self.is_stale.set()
             if self.is_stale.is_set():
                 self.is_stale.clear()
                 began = time.monotonic()

@@ -36,6 +36,10 @@ LOOKS: dict[str, tuple[str, str]] = {
     "filling": ("loader-2", "busy"),
     "stale": ("archive", "still"),
     "disabled": ("lock", "still"),
+    "waiting": ("hand-stop", "warn"),
+    "quarantined": ("lock", "bad"),
+    "repaired": ("check", "ok"),
+    "resolved": ("circle-check", "still"),
 }
 # Work that runs is under way; a machine that runs is where it should be.
 WORK = {"running": ("loader-2", "busy")}

@@ -24,6 +24,7 @@ from audit.services import Result, finish
 from cowweb.errors import DomainError
 from cowweb.live import ring
 from hosts.drivers.errors import DriverError
+from hosts.findings import Kind, repaired
 from hosts.models import Job
 
 logger = logging.getLogger(__name__)
@@ -139,13 +140,12 @@ def work_or_wait(job: Job, *, timeout_s: float) -> bool:
 
 def requeue_orphans() -> int:
     """Puts back the jobs whose process died; their tasks know how to go on or to end honestly."""
-    orphans = [
-        job.pk
-        for job in Job.objects.filter(state=Job.State.RUNNING)
-        if job.worker and not worker_lives(job.worker)
-    ]
-    if not orphans:
-        return 0
-    back = Job.objects.filter(pk__in=orphans, state=Job.State.RUNNING).update(state=Job.State.QUEUED)
-    ring(TOPIC)
-    return back
+    running = Job.objects.filter(state=Job.State.RUNNING)
+    orphans = [job for job in running if job.worker and not worker_lives(job.worker)]
+    back = [job for job in orphans if running.filter(pk=job.pk).update(state=Job.State.QUEUED)]
+    for job in back:
+        found = f"the process that did {job} died"
+        repaired(Kind.JOB, f"job:{job.pk}", found, "It was put back, to be gone on with.")
+    if back:
+        ring(TOPIC)
+    return len(back)

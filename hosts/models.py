@@ -10,6 +10,9 @@ A job's state::
 from django.db import models
 
 from audit.models import AuditEntry
+from hosts.finding_models import Finding
+
+__all__ = ["Finding", "Host", "Job"]
 
 
 class Host(models.Model):
@@ -19,6 +22,8 @@ class Host(models.Model):
     kind = models.CharField(max_length=20, default="qemu")
     facts = models.JSONField(default=dict)
     checked_at = models.DateTimeField(null=True)
+    reconciled_at = models.DateTimeField(null=True, help_text="when rows and host were last compared")
+    reconciled_ms = models.FloatField(null=True, help_text="how long that took")
 
     def __str__(self) -> str:
         return self.name

@@ -26,20 +26,32 @@ class Runner:
         self.slots = asyncio.Semaphore(settings.COWWEB_PARALLEL_JOBS)
         self.underway: dict[int, asyncio.Task[None]] = {}
         self.swept = -SWEEP_S
+        self.channel = ""
 
     async def run(self) -> None:
         self.loop = asyncio.get_running_loop()
         taker.takes = self.takes
-        layer = get_channel_layer()
-        channel = await layer.new_channel()
-        await layer.group_add(TOPIC, channel)
         try:
             while True:
                 await self.turn()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(layer.receive(channel), SWEEP_S)
+                    await asyncio.wait_for(self.rung(), SWEEP_S)
         finally:
             taker.takes = None
+
+    async def rung(self) -> None:
+        """Returns when someone rings. Without a doorbell the queue is looked at now and then all the same."""
+        layer = get_channel_layer()
+        try:
+            if not self.channel:
+                channel = await layer.new_channel()
+                await layer.group_add(TOPIC, channel)
+                self.channel = channel
+            await layer.receive(self.channel)
+        except Exception:
+            logger.exception("The runner cannot hear the doorbell")
+            self.channel = ""
+            await asyncio.sleep(SWEEP_S)
 
     def takes(self, job_id: int) -> bool:
         """A job of this process, from any of its threads: begun at once, without a look at the queue."""

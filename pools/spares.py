@@ -21,6 +21,7 @@ from cowweb.live import ring
 from hosts.drivers.agent import AgentGuest
 from hosts.drivers.base import MachineRecord
 from hosts.drivers.errors import DriverError
+from hosts.findings import Kind, repaired
 from hosts.jobs import enqueue
 from hosts.models import Job
 from hosts.services import local_driver
@@ -138,9 +139,16 @@ def spares_reconciled() -> int:
     gone = [spare for spare in Spare.objects.filter(status=Status.READY) if not is_there(spare)]
     unfinished = Job.objects.unfinished().filter(task=FILL).values("subject_id")
     left = list(Spare.objects.filter(status=Status.FILLING).exclude(pk__in=unfinished))
-    return sum(spare_discarded(spare, "its process ended") for spare in gone) + sum(
-        spare_discarded(spare, "who was filling it died") for spare in left
-    )
+    reasons = [(spare, "its process ended") for spare in gone]
+    reasons += [(spare, "who was filling it died") for spare in left]
+    return sum(spare_reconciled(spare, why) for spare, why in reasons)
+
+
+def spare_reconciled(spare: Spare, why: str) -> bool:
+    discarded = spare_discarded(spare, why)
+    if discarded:
+        repaired(Kind.SPARE, f"spare:{spare.pk}", why, "It was discarded.")
+    return discarded
 
 
 def is_there(spare: Spare) -> bool:

@@ -9,6 +9,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from hosts.drivers.host_facts import qemu_version
+from hosts.findings import Kind, repaired
 from pools.models import Spare, Template
 from pools.services import OTHER_QEMU, fingerprint_of, pool_of, template_retired, template_wanted
 from pools.spares import spares_given_up
@@ -32,6 +33,8 @@ def template_reconciled(template: Template) -> bool:
     why = why_stale(template)
     if not why or not template_retired(template, why):
         return False
+    if why == FILES_GONE:
+        repaired(Kind.TEMPLATE, f"template:{template}", why, "It is stale; one that is missed is built anew.")
     spares_given_up(template.spares.filter(status=Spare.Status.READY), f"its template is stale: {why}")
     if why in (OTHER_QEMU, FILES_GONE) and is_missed(template):
         template_wanted(template.revision, memory_mb=template.memory_mb, cpus=template.cpus)

@@ -63,3 +63,7 @@ format_templates() {
     ((${#files[@]})) || return 0
     .venv/bin/djade --target-version 5.2 "$@" "${files[@]}"
 }
+
+# What waits more than it works runs side by side; guests and browsers want the processors for themselves.
+test_quick() { .venv/bin/python -m pytest -q -n 4 --dist worksteal -m "not guest and not browser"; }
+test_guests() { .venv/bin/python -m pytest -m "guest or browser"; }

@@ -6,7 +6,7 @@ BUILD=(
     mmdebstrap debian-archive-keyring fakeroot faketime cpio syslinux syslinux-common fdisk grub-common
     grub-pc-bin grub-efi-amd64-bin systemd-boot-efi uidmap lz4 zstd e2fsprogs
 )
-TEST=(chromium fonts-dejavu-core openssh-client strace)
+TEST=(chromium fonts-dejavu-core openssh-client postgresql redis-server strace)
 # Without these nothing runs; a release that lacks another one only loses what needs it.
 ESSENTIAL=" qemu-system-x86 qemu-utils gcc libc6-dev "
 

@@ -47,6 +47,7 @@ PAGES = {
     "script runs": "/scripts/script-0/?tab=runs",
     "script edit": "/scripts/script-0/edit/",
     "hosts": "/hosts/",
+    "findings": "/hosts/findings/",
     "audit": "/audit/",
     "admin bases": "/admin/bases/baseimage/",
     "admin scripts": "/admin/provisioning/script/",

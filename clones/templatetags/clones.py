@@ -7,6 +7,8 @@ Example::
     {% all_memory_shared as shared %}
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -14,7 +16,8 @@ from django import template
 from bases.models import BaseImage
 from clones.models import Clone
 from clones.sharing import memory_shared
-from clones.times import times_of
+from clones.times import LAST, timed, times_of
+from cowweb.plotting import median
 
 register = template.Library()
 
@@ -28,3 +31,17 @@ def base_times(base: BaseImage) -> dict[str, Any]:
 @register.simple_tag
 def all_memory_shared() -> dict[str, int]:
     return memory_shared(Clone.objects.all())
+
+
+@register.simple_tag
+def ready_medians() -> dict[str, float | None]:
+    """Of each base, from the last clones of everyone: how long one took until it was ready."""
+    times: dict[str, list[float]] = defaultdict(list)
+    for clone in timed(Clone.objects.all(), LAST):
+        times[clone.base].append(clone.total_ms)
+    return {base: median(found) for base, found in times.items()}
+
+
+@register.filter
+def of(known: Mapping[Any, Any], key: object) -> Any:
+    return known.get(key)

@@ -327,6 +327,9 @@ class Driver(Protocol):
     def forward(self, record: MachineRecord, guest_ports: Sequence[int]) -> tuple[PortForward, ...]:
         """Forwards more ports of a running machine; returns all of its forwards."""
 
+    def forwards(self, record: MachineRecord) -> tuple[PortForward, ...]:
+        """The forwards of a running machine, as it says itself."""
+
     def egress(self) -> Enforcement:
         """Whether guests can be held to `egress_ports`. Where not, `start` refuses all but `()`."""
 

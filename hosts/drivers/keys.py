@@ -14,9 +14,11 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_ssh_private_key,
 )
 
 from hosts.drivers.base import Identity
+from hosts.drivers.errors import Refused
 
 
 def make_identity(hostname: str, ssh_user: str) -> Identity:
@@ -32,3 +34,12 @@ def key_pair(comment: str) -> tuple[str, str]:
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     return private.decode(), f"{public.decode()} {comment}"
+
+
+def public_of(private: str) -> str:
+    """The public line of a private key. Raises Refused where the text is no such key."""
+    try:
+        key = load_ssh_private_key(private.encode(), password=None)
+    except ValueError as error:
+        raise Refused(f"a key that cannot be read: {error}") from error
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()

@@ -31,6 +31,13 @@ LIMITS = ("--cpu=30", f"--as={2 << 30}")  # 1 GiB of addresses is sometimes too 
 def image_inspect(path: Path) -> ImageInfo:
     """What the image says of itself; nothing that it refers to is opened. Safe on a running disk."""
     facts = _info(["info", "-U", "--output=json", _alone(path)])
+    try:
+        return _image_info(facts)
+    except (KeyError, TypeError, AttributeError):
+        raise Refused("qemu-img said nothing sensible about this image") from None
+
+
+def _image_info(facts: Any) -> ImageInfo:
     extra = facts.get("format-specific", {}).get("data", {})
     return ImageInfo(
         format=facts["format"],

@@ -1,5 +1,6 @@
 """Every page in both themes, wide and narrow: a picture each, no serious accessibility violation, no error."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ PAGES = {
     "run-new": "/runs/new/?script=web.sh",
     "run": "/runs/{run}/",
     "hosts": "/hosts/",
+    "findings": "/hosts/findings/",
     "audit": "/audit/",
     "not-found": "/bases/nothing/",
     "admin": "/admin/",
@@ -47,10 +49,15 @@ def furnished(served):
     do = served.admin.command
     assert do("clone base=demo name=shown no_start=true")["success"]
     assert do("snapshot name=shown snapshot_name=first")["success"]
+    strange = served.data / "clones" / "0123456789ab" / "left-behind.qcow2"
+    strange.parent.mkdir()
+    strange.write_bytes(b"somebody's")
+    served.admin.post("/hosts/findings/compare/")
     if not served.newest_run():
         do("provision script=fails.sh")
     yield {"run": served.newest_run()}
     do("remove name=shown")
+    shutil.rmtree(strange.parent)
 
 
 @pytest.mark.parametrize("size", SIZES)

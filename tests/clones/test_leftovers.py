@@ -12,6 +12,7 @@ from clones.leftovers import LINGER_S, leftovers_cleared
 from clones.models import Clone, Layer
 from hosts.drivers.base import Boot, BootKind, MachineSpec
 from hosts.drivers.keys import make_identity
+from hosts.models import Finding
 from hosts.services import local_driver, local_host
 from pools.models import Spare, Template
 from tests.drivers.driver_support import make_image
@@ -53,12 +54,13 @@ def template_row(revision, **fields):
     return Template.objects.create(**{**machine, **fields})
 
 
-def test_a_machine_that_no_row_knows_is_ended_and_its_folder_goes(machine, revision, admin):
+def test_what_a_removed_clone_left_goes_and_what_has_no_row_stays(machine, revision, admin):
     stray, removed = machine(uuid4()), clone_row(revision, admin, status="removed")
     of_removed = machine(removed.uuid)
-    assert leftovers_cleared() == 4
-    assert not local_driver().alive(stray) and not local_driver().alive(of_removed)
-    assert list(settings.COWWEB_CLONES.iterdir()) == []
+    assert leftovers_cleared() == 2
+    assert local_driver().alive(stray) and not local_driver().alive(of_removed)
+    assert [str(folder) for folder in settings.COWWEB_CLONES.iterdir()] == [stray.folder]
+    assert {finding.state for finding in Finding.objects.all()} == {"repaired"}
     assert leftovers_cleared() == 0
 
 

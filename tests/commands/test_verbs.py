@@ -105,6 +105,8 @@ REFUSALS = [
     ("copy_from vm=web remote=/x local=disk.qcow2", "conflict", "is there already"),
     ("logs name=nobody", "not_found", NO_CLONE),
     ("security_audit lines=0", "invalid", "lines"),
+    ("list_findings state=lost", "invalid", "'lost' is not known here"),
+    ("decide_finding finding=99 decision=leave", "not_found", "Finding 99 not found"),
     ("fly name=web", "invalid", "unknown command"),
     ("", "invalid", "the line is empty"),
     ("list\nremove name=web", "invalid", "a second line"),

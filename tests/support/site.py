@@ -49,10 +49,10 @@ def free_port() -> int:
 
 
 class Site:
-    def __init__(self, data: Path, cache: Path) -> None:
+    def __init__(self, data: Path, cache: Path, **env: str) -> None:
         self.data, self.port = data, free_port()
         self.address = f"http://127.0.0.1:{self.port}"
-        self.env = {**os.environ, "COWWEB_DATA": str(data), "COWWEB_CACHE": str(cache)}
+        self.env = {**os.environ, "COWWEB_DATA": str(data), "COWWEB_CACHE": str(cache), **env}
         self.env["COWWEB_READY_TIMEOUT_S"] = str(int(promised(180)))
         self.memory = Path(f"/dev/shm/cowweb-tests-{os.getpid()}-{self.port}")
         self.env["COWWEB_MEMORY"] = str(self.memory)

@@ -1,0 +1,42 @@
+"""PostgreSQL and Redis by settings alone: the same services, pages and sockets, tested by the same tests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+REPRESENTATIVE = [
+    "tests/audit",
+    "tests/bases/test_registry.py",
+    "tests/clones/test_finding_pages.py",
+    "tests/cowweb/test_jobs.py",
+    "tests/cowweb/test_sockets.py",
+    "tests/people/test_access.py",
+    "tests/pools/test_upkeep.py",
+    "tests/provisioning/test_library.py",
+    "tests/test_query_counts.py",
+]
+KEEP_THE_DATABASE = "--reuse-db"  # it goes with its server, and its last connections may outlast a test
+
+
+def test_migrations_services_pages_and_sockets_work_on_both(postgres, redis):
+    env = {**os.environ, "DATABASE_URL": postgres.made("tested"), "REDIS_URL": redis.url}
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", KEEP_THE_DATABASE]
+    done = subprocess.run(
+        [*argv, *REPRESENTATIVE], env=env, cwd=CHECKOUT, capture_output=True, text=True, timeout=400
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout
+
+
+@pytest.mark.guest
+def test_a_shell_is_heard_by_an_open_page_through_redis(grown):
+    with grown.socket("/ws/clones/") as page:
+        page.receive()
+        assert grown.cow("clone base=demo name=by-shell no_start=true")["success"]
+        while "by-shell" not in page.receive(timeout_s=30):
+            pass
+    assert grown.admin.command("remove name=by-shell")["success"]

@@ -1,0 +1,83 @@
+"""One of everything, in the hands of a member of the team red; and each kind of person at its door."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.test import Client
+from django.utils import timezone
+
+from audit.models import Via
+from audit.services import Actor
+from bases.services import Facts, Source, base_register
+from clones.models import Clone, Snapshot
+from hosts.services import host_look, local_host
+from links.models import ShareLink
+from people.models import Invitation, Token
+from pools.models import Template
+from provisioning.library import Draft, script_save
+from provisioning.models import Run, RunPhase
+from tests.people.conftest import crowd  # noqa: F401 - a fixture
+
+SCRIPT = "#!/bin/sh\n# kvm-infra-use: demo\necho ok\n"
+
+
+@pytest.fixture
+def world(site, crowd, image):  # noqa: F811
+    """The crowd, and by its name each thing that a door may lead to."""
+    host_look()
+    boss = Actor(user=crowd.administrator, via=Via.SHELL)
+    base = base_register(name="demo", source=Source(image), facts=Facts(memory_mb=64, cpus=1), actor=boss)
+    machine = {
+        "host": local_host(),
+        "revision": base.current,
+        "memory_mb": 64,
+        "cpus": 1,
+        "status": "stopped",
+    }
+    clone = Clone.objects.create(name="web", owner=crowd.member, team=crowd.team, **machine)
+    Snapshot.objects.create(clone=clone, name="before")
+    run = Run.objects.create(
+        pk=4242,
+        script_name="x.sh",
+        script_text=SCRIPT,
+        owner=crowd.member,
+        clone=clone,
+        clone_name="web",
+        base_reference="demo",
+        status="failed",
+        failed_phase="script",
+    )
+    for position, name in enumerate(("parse", "script")):
+        RunPhase.objects.create(run=run, position=position, name=name, state="failed" if position else "done")
+    script_save(Draft("deploy.sh", SCRIPT), actor=Actor(user=crowd.member, via=Via.WEB))
+    later = timezone.now() + timedelta(days=1)
+    token = Token.objects.create(user=crowd.member, name="ci", digest="1" * 64, shown="cow_1")
+    invited = Invitation.objects.create(
+        digest="2" * 64, team=crowd.team, invited_by=crowd.owner, expires_at=later
+    )
+    link = ShareLink.objects.create(clone=clone, port=8080, created_by=crowd.member, expires_at=later)
+    template = Template.objects.create(revision=base.current, memory_mb=64, cpus=1, status="ready")
+    return SimpleNamespace(
+        people=crowd,
+        base=base,
+        clone=clone,
+        run=run,
+        token=token,
+        invited=invited,
+        link=link,
+        template=template,
+    )
+
+
+def person(world, kind: str) -> User | AnonymousUser:
+    return AnonymousUser() if kind == "nobody" else User.objects.get(username=kind)
+
+
+def browser(world, kind: str) -> Client:
+    """As someone of this kind; who is disabled had signed in before."""
+    client = Client(raise_request_exception=False)
+    if kind != "nobody":
+        client.force_login(getattr(world.people, kind))
+    return client

@@ -1,0 +1,126 @@
+"""Every way in: the URLs with their methods, the sockets, the verbs; and how each is tried."""
+
+import re
+from collections.abc import Iterator
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from cowweb.asgi import sockets
+
+METHODS = ("GET", "POST")
+PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
+# The admin's own pages are one rule, tried apart; these are for no person.
+APART = ("admin/",)
+# What a form would send. One that leaves a door's form incomplete shows who may fill it in.
+FORM = {
+    "base": "demo",
+    "name": "new",
+    "memory": "64M",
+    "cpus": "1",
+    "count": "1",
+    "port": "8080",
+    "hours": "1",
+    "snapshot_name": "later",
+    "as": "demo",
+    "action": "start",
+    "reach": "none",
+    "user": "other",
+    "role": "member",
+    "days": "3",
+    "scope": "use",
+    "pool-minimum": "0",
+    "pool-maximum": "1",
+    "pool-refill_per_minute": "1",
+    "pool-age_minutes": "5",
+    "text": "# kvm-infra-use: demo\n",
+    "script": "# kvm-infra-use: demo\n",
+    "command": "list_bases",
+}
+# Where the usual form or no query does not lead to the one object of its kind.
+FORMS = {"/clones/_bulk/": {"name": "web"}}
+QUERIES = {"/runs/compare/": "?b={run}"}
+LINES = {
+    "register_base": "name=more disk=disk.qcow2",
+    "clone": "base=demo",
+    "provision": "script=deploy.sh",
+    "parse": "script=deploy.sh",
+    "cancel": "run={run}",
+    "retry": "run={run}",
+    "keep": "run={run}",
+    "save_script": "name=deploy.sh file=deploy.sh",
+    "show_script": "name=deploy.sh",
+    "remove_script": "name=deploy.sh",
+    "set_egress": "name=web egress_ports=none",
+    "forward": "name=web port=8080",
+    "share_port": "name=web port=8080",
+    "revoke_link": "name=web link={link}",
+    "snapshot": "name=web snapshot_name=later",
+    "restore": "name=web snapshot_name=before",
+    "promote": "name=web as=demo",
+    "execute": "vm=web command=true",
+    "copy_to": "vm=web local=deploy.sh remote=/root/x",
+    "copy_from": "vm=web remote=/root/x local=y",
+    **dict.fromkeys(("list_bases", "list_scripts", "list", "status", "security_audit"), ""),
+}
+USUAL = "name=web"
+
+
+def url_doors() -> Iterator[str]:
+    """`GET /clones/<name>/`: each URL once a method; those that a method does not fit are told apart by trying."""
+    for path in sorted(set(paths(get_resolver()))):
+        if not path.startswith(APART):
+            for method in METHODS:
+                yield f"{method} {shown(path)}"
+
+
+def shown(pattern: str) -> str:
+    """`clones/<str:name>/` as the page writes it."""
+    return "/" + PLACEHOLDER.sub(r"<\1>", pattern)
+
+
+def paths(resolver: URLResolver, before: str = "") -> Iterator[str]:
+    for entry in resolver.url_patterns:
+        path = before + str(entry.pattern)
+        if isinstance(entry, URLPattern):
+            yield path
+        else:
+            yield from paths(entry, path)
+
+
+def socket_doors() -> dict[str, type]:
+    return {f"socket {shown(str(route.pattern))}": route.callback.consumer_class for route in sockets.routes}
+
+
+def arguments(door: str, world) -> dict[str, str]:
+    """What stands for the placeholders of a URL: the one object of its kind."""
+    kinds = {"clones": "web", "bases": "demo", "scripts": "deploy.sh", "teams": "red", "people": "member"}
+    numbers = {
+        "runs": world.run.pk,
+        "templates": world.template.pk,
+        "links": world.link.pk,
+        "_tokens": world.token.pk,
+        "_withdraw": world.invited.pk,
+    }
+    words = door.split("/")
+    found: dict[str, str] = {"port": "8080", "action": "start", "snapshot": "before", "verb": "restore"}
+    for place, word in enumerate(words):
+        match = PLACEHOLDER.fullmatch(word)
+        if match and words[place - 1] in numbers:
+            found[match[1]] = str(numbers[words[place - 1]])
+        elif match and words[place - 1] in kinds:
+            found[match[1]] = kinds[words[place - 1]]
+    return found
+
+
+def address(door: str, world) -> str:
+    values, path = arguments(door, world), door.partition(" ")[2]
+    query = QUERIES.get(path, "").format(run=world.run.pk)
+    return PLACEHOLDER.sub(lambda match: values.get(match[1], "unknown"), path) + query
+
+
+def form(door: str) -> dict[str, str]:
+    return FORM | FORMS.get(door.partition(" ")[2], {})
+
+
+def line(verb: str, world) -> str:
+    return f"{verb} {LINES.get(verb, USUAL)}".format(run=world.run.pk, link=world.link.pk).strip()

@@ -1,0 +1,169 @@
+"""docs/rights.md is what is: every URL, socket and verb is tried as every kind of person.
+
+A door that the page does not name fails, with the line that the page would need: read it before you add it.
+"""
+
+import re
+
+import pytest
+from django.db import transaction
+from django.urls import get_resolver
+
+from audit.models import Via
+from audit.services import Actor
+from commands.dispatch import run_command
+from commands.service import Caller
+from commands.verbs import VERBS
+from cowweb.errors import DomainError, ForbiddenError, NotFoundError
+from tests.rights import doors
+from tests.rights.conftest import browser, person
+from tests.rights.table import KINDS, differences
+
+pytestmark = pytest.mark.django_db
+LOGIN = "/accounts/login/"
+NO_SUCH_METHOD = 405
+
+
+@pytest.fixture
+def refusals(monkeypatch):
+    """The kinds of what was refused since it was last cleared: some pages tell a refusal on the next page."""
+    told: list[type] = []
+    made = DomainError.__init__
+
+    def noted(self, *args, **kwargs):
+        told.append(type(self))
+        made(self, *args, **kwargs)
+
+    monkeypatch.setattr(DomainError, "__init__", noted)
+    return told
+
+
+class UndoneError(Exception):
+    """Takes back what a try did."""
+
+
+def undone(attempt):
+    """What it answers; whatever it wrote is taken back, so that each try meets the same world."""
+    answer = None
+    try:
+        with transaction.atomic():
+            answer = attempt()
+            raise UndoneError
+    except UndoneError:
+        return answer
+
+
+def told(problems) -> None:
+    if problems:
+        pytest.fail("\n".join(["docs/rights.md says otherwise than it is:", *problems]), pytrace=False)
+
+
+def met(answer, refused) -> str:
+    if answer.status_code == 401 or (answer.status_code == 302 and LOGIN in answer.get("Location", "")):
+        return "sign in"
+    if answer.status_code == 403 or ForbiddenError in refused:
+        return "no"
+    if answer.status_code == 404 or NotFoundError in refused:
+        return "-"
+    assert answer.status_code < 500, answer.status_code
+    return "yes"
+
+
+def tried(door, client, world, refusals) -> str:
+    method, path = door.partition(" ")[0], doors.address(door, world)
+    refusals.clear()
+    answer = undone(
+        lambda: client.generic(method, path) if method == "GET" else client.post(path, doors.form(door))
+    )
+    if answer.status_code == NO_SUCH_METHOD:
+        return ""
+    return met(answer, [] if answer.status_code == 200 and method == "GET" else refusals)
+
+
+def test_every_url_lets_in_whom_the_page_says(world, refusals):
+    found, clients = {}, {kind: browser(world, kind) for kind in KINDS}
+    for door in doors.url_doors():
+        if "logout" in door:  # it ends the session, which no undoing brings back to the browser
+            continue
+        row = {kind: tried(door, clients[kind], world, refusals) for kind in KINDS}
+        if any(cell not in ("", "sign in") for cell in row.values()) and row["administrator"]:
+            found[door] = row
+    problems = differences({d: r for d, r in found.items() if d.startswith("GET")}, "GET ")
+    problems += differences({d: r for d, r in found.items() if d.startswith("POST")}, "POST ")
+    told(problems)
+
+
+def test_every_socket_lets_in_whom_the_page_says(world):
+    found = {}
+    for door, consumer in doors.socket_doors().items():
+        found[door] = {kind: watched(consumer, door, kind, world) for kind in KINDS}
+    problems = differences(found, "socket ")
+    told(problems)
+
+
+def watched(consumer, door, kind, world) -> str:
+    part = consumer()
+    part.scope = {
+        "user": person(world, kind),
+        "query_string": b"",
+        "url_route": {"kwargs": doors.arguments(door, world)},
+    }
+    part.user = part.scope["user"]
+    try:
+        return "yes" if part.may_watch() else "no"
+    except DomainError:
+        return "no"
+
+
+def test_every_verb_obeys_whom_the_page_says(world, site):
+    (site.COWWEB_IMPORT_FOLDERS[0] / "deploy.sh").write_text("# kvm-infra-use: demo\necho\n")
+    found = {}
+    for verb in VERBS:
+        cells = {kind: obeyed(verb, kind, world) for kind in KINDS if kind not in ("nobody", "disabled")}
+        found[f"cow {verb}"] = {**dict.fromkeys(("nobody", "disabled"), "sign in"), **cells}
+    problems = differences(found, "cow ")
+    told(problems)
+
+
+def obeyed(verb, kind, world) -> str:
+    caller = Caller(actor=Actor(user=person(world, kind), via=Via.API), waits=False)
+    result = undone(lambda: run_command(doors.line(verb, world), caller))
+    assert result.get("code") not in ("unknown_verb", "unknown_key"), result
+    return {"forbidden": "no", "not_found": "-"}.get(result.get("code", ""), "yes")
+
+
+@pytest.mark.parametrize("kind", ["nobody", "disabled"])
+def test_no_command_is_taken_without_signing_in(world, kind):
+    for path in ("/api/command/", "/commands/run/"):
+        answer = browser(world, kind).post(path, {"command": "list_bases"})
+        assert met(answer, []) == "sign in", path
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("curator", "administrator")])
+def test_the_admin_is_for_its_staff(world, kind):
+    for path in doors.paths(get_resolver()):
+        if path.startswith("admin/") and not re.search("log(in|out)", path) and "(" not in path:
+            answer = browser(world, kind).get("/" + doors.PLACEHOLDER.sub("1", path))
+            assert answer.status_code in (302, 403, 404), (path, answer.status_code)
+            assert answer.status_code != 302 or "login" in answer["Location"], (path, answer["Location"])
+
+
+@pytest.mark.parametrize(
+    ("there", "nowhere"),
+    [("/clones/web/", "/clones/nix/"), ("/teams/red/", "/teams/nix/"), ("/runs/4242/", "/runs/4243/")],
+)
+def test_what_one_may_not_see_looks_the_same_as_what_is_not_there(world, there, nowhere):
+    """The two answers differ in nothing but the name that was asked for."""
+    client = browser(world, "other")
+    pair = [(path, client.get(path)) for path in (there, nowhere)]
+    assert [answer.status_code for _, answer in pair] == [404, 404]
+    one, another = (without(path.split("/")[2], answer.content.decode()) for path, answer in pair)
+    assert one == another
+
+
+def without(name: str, text: str) -> str:
+    """Without the name, and what differs from one answer to the next whatever was asked."""
+    text = re.sub(
+        r'(nonce|csrf|request)[^\s<>]*[=:"\s]+[\w-]+|[0-9a-f]{12,}|\w{32,}|(value|content)="[^"]*"', "", text
+    )
+    return re.sub(rf"\b{name}\b", "…", text)
