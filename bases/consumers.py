@@ -16,7 +16,8 @@ class BaseList(LivePart):
         return ["bases"]
 
     def render(self) -> str:
-        return render_to_string("bases/_base_cards.html", {**list_context(self.user), "oob": True})
+        context = {**list_context(self.user), "user": self.user, "oob": True}
+        return render_to_string("bases/_base_cards.html", context)
 
 
 class ImportList(LivePart):
@@ -61,4 +62,5 @@ class BaseDetail(LivePart):
 
     def render(self) -> str:
         base = BaseImage.objects.for_list().get(pk=self.base.pk)
-        return render_to_string("bases/_base_status.html", {**detail_context(base), "oob": True})
+        context = {**detail_context(base), "user": self.user, "oob": True}
+        return render_to_string("bases/_base_status.html", context)
