@@ -100,8 +100,7 @@ def registered(arriving: Import, sha256: str) -> BaseRevision:
     if base and base.revisions.exists():
         revisable(base)
     else:
-        left = base is not None and base.created_at >= arriving.created_at  # by a try that was killed
-        base = base if base and left else base_begun(arriving.name, facts, actor)
+        base = base_begun(arriving.name, facts, actor)
     return revision_imported(base_named(base.name), source, actor=actor, made_of=origin_of(arriving))
 
 

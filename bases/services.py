@@ -149,6 +149,7 @@ def revision_imported(base: BaseImage, source: Source, *, actor: Actor, made_of:
             identity=identity_of(BaseRevision(digest=digest).disk),
             verified_at=timezone.now(),
         )
+        BaseImage.objects.filter(pk=base.pk).update(importer="")
         ring("bases", f"base.{base.pk}")
         return revision_begun(revision, found=FOUND, actor=actor)
 

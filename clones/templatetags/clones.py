@@ -8,6 +8,8 @@ Example::
     {% after_this base %}  {% host_room as room %}
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -17,8 +19,9 @@ from bases.models import BaseImage
 from clones.models import Clone
 from clones.room import Room, rows_of
 from clones.sharing import memory_shared
-from clones.times import times_of
+from clones.times import LAST, timed, times_of
 from clones.usage import disks_allocated
+from cowweb.plotting import median
 
 register = template.Library()
 
@@ -32,6 +35,20 @@ def base_times(base: BaseImage) -> dict[str, Any]:
 @register.simple_tag
 def all_memory_shared() -> dict[str, int]:
     return memory_shared(Clone.objects.all())
+
+
+@register.simple_tag
+def ready_medians() -> dict[str, float | None]:
+    """Of each base, from the last clones of everyone: how long one took until it was ready."""
+    times: dict[str, list[float]] = defaultdict(list)
+    for clone in timed(Clone.objects.all(), LAST):
+        times[clone.base].append(clone.total_ms)
+    return {base: median(found) for base, found in times.items()}
+
+
+@register.filter
+def of(known: Mapping[Any, Any], key: object) -> Any:
+    return known.get(key)
 
 
 def room_of(context: template.Context) -> Room:

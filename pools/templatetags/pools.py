@@ -10,8 +10,10 @@ Example::
 from typing import Any
 
 from django import template
+from django.db.models import Count
 
 from cowweb.roles import curates
+from pools.models import Spare
 from pools.pages import forms_context, in_memory, pool_context
 
 register = template.Library()
@@ -30,3 +32,10 @@ def pool_panel(context: template.Context) -> dict[str, Any]:
 @register.simple_tag
 def pools_in_memory() -> dict[str, Any]:
     return in_memory()
+
+
+@register.simple_tag
+def warm_spares() -> dict[int, int]:
+    """How many spares of each base wait."""
+    ready = Spare.objects.filter(status=Spare.Status.READY).values_list("template__revision__base")
+    return dict(ready.annotate(Count("pk")).order_by())
