@@ -1,5 +1,6 @@
 """What the runner calls: takes an id, calls one function."""
 
+from clones.bin import clone_binned, clone_purged
 from clones.machines import clone_made, clone_removed, clone_started, clone_stopped
 from clones.reshaping import disk_task_done
 from clones.saving import clone_restored, clone_saved
@@ -19,6 +20,14 @@ def clone_stop_task(clone_id: int) -> None:
 
 def clone_remove_task(clone_id: int) -> None:
     clone_removed(clone_id)
+
+
+def clone_bin_task(clone_id: int) -> None:
+    clone_binned(clone_id)
+
+
+def clone_purge_task(clone_id: int) -> None:
+    clone_purged(clone_id)
 
 
 def state_save_task(clone_id: int) -> None:

@@ -65,6 +65,10 @@ COWWEB_MEMORY = Path(
 COWWEB_MAX_CLONES = int(env("COWWEB_MAX_CLONES", "64"))
 COWWEB_MAX_MEMORY_MB = int(env("COWWEB_MAX_MEMORY_MB", "0"))
 COWWEB_MAX_CPUS = int(env("COWWEB_MAX_CPUS", "0"))
+# How much may be promised, and how much stays free whatever is asked for
+COWWEB_MEMORY_COMMIT = int(env("COWWEB_MEMORY_COMMIT", "150"))
+COWWEB_MEMORY_RESERVE_MB = int(env("COWWEB_MEMORY_RESERVE_MB", "256"))
+COWWEB_DISK_RESERVE_MB = int(env("COWWEB_DISK_RESERVE_MB", "512"))
 COWWEB_CHAIN_WARN_DEPTH = int(env("COWWEB_CHAIN_WARN_DEPTH", "8"))
 COWWEB_READY_TIMEOUT_S = int(env("COWWEB_READY_TIMEOUT_S", "180"))
 COWWEB_STOP_GRACE_S = int(env("COWWEB_STOP_GRACE_S", "20"))
@@ -73,6 +77,13 @@ COWWEB_OUTPUT_DAYS = int(env("COWWEB_OUTPUT_DAYS", "0"))
 COWWEB_AUDIT_SYSLOG = env("COWWEB_AUDIT_SYSLOG")
 COWWEB_AUDIT_WEBHOOK = env("COWWEB_AUDIT_WEBHOOK")
 COWWEB_AUDIT_WEBHOOK_SECRET = env("COWWEB_AUDIT_WEBHOOK_SECRET")
+# Leases; 0 hours for no end
+COWWEB_LEASE_HOURS = int(env("COWWEB_LEASE_HOURS", "168"))
+COWWEB_LEASE_MOST_HOURS = int(env("COWWEB_LEASE_MOST_HOURS", "720"))
+COWWEB_LEASE_GRACE_HOURS = int(env("COWWEB_LEASE_GRACE_HOURS", "24"))
+COWWEB_BIN_HOURS = int(env("COWWEB_BIN_HOURS", "72"))
+COWWEB_IDLE_HOURS = int(env("COWWEB_IDLE_HOURS", "12"))
+COWWEB_IDLE_CPU_PERCENT = int(env("COWWEB_IDLE_CPU_PERCENT", "10"))
 COWWEB_PARALLEL_JOBS = int(env("COWWEB_PARALLEL_JOBS", "16"))
 # The registry of bases
 COWWEB_FOUR_EYES = env_flag("COWWEB_FOUR_EYES", default=False)
@@ -106,12 +117,14 @@ INSTALLED_APPS = [
     "cowweb",
     "audit",
     "people",
+    "quotas",
     "hosts",
     "bases",
     "pools",
     "clones",
     "links",
     "provisioning",
+    "reports",
     "commands",
 ]
 

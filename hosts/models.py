@@ -24,6 +24,7 @@ class Host(models.Model):
     checked_at = models.DateTimeField(null=True)
     reconciled_at = models.DateTimeField(null=True, help_text="when rows and host were last compared")
     reconciled_ms = models.FloatField(null=True, help_text="how long that took")
+    measured = models.JSONField(default=dict, help_text="bytes of memory that each machine has of its own")
 
     def __str__(self) -> str:
         return self.name

@@ -186,6 +186,15 @@ class MemoryUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Activity:
+    """What a running machine did and does, as the host sees it. Sums only grow, but for ended connections."""
+
+    cpu_s: float  # processor time since it began
+    sessions: int  # connections to its forwarded ports: shells, terminals, requests
+    traffic_bytes: int  # of its connections, both ways
+
+
+@dataclass(frozen=True, slots=True)
 class ExecResult:
     exit_code: int
     stdout: bytes = b""
@@ -227,6 +236,18 @@ class HostFacts:
     disk_free_bytes: int
     egress: Enforcement
     problems: tuple[str, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class HostUse:
+    """What a host has and what of it is free, this moment. Cheap: asks nobody."""
+
+    cpus: int
+    load: float  # processes that run or wait, averaged over a minute
+    memory_bytes: int
+    memory_available_bytes: int
+    disk_bytes: int
+    disk_free_bytes: int
 
 
 class CancelSignal(Protocol):
@@ -284,6 +305,8 @@ class Driver(Protocol):
     def kind(self) -> str: ...
 
     def facts(self) -> HostFacts: ...
+
+    def use(self) -> HostUse: ...
 
     def image_inspect(self, path: Path) -> ImageInfo:
         """What an image says of itself; nothing that it refers to is opened."""
@@ -374,6 +397,13 @@ class Driver(Protocol):
 
     def memory_use(self, record: MachineRecord) -> MemoryUse:
         """What of its memory is its own; nothing when it does not run. Cheap, asks nobody."""
+
+    def waits_for_room(self, record: MachineRecord) -> bool:
+        """Whether a machine stands still because the host had no room for what its guest wrote. `resume` has
+        it try again. Cheap, asks nobody."""
+
+    def activity(self, records: Sequence[MachineRecord]) -> Mapping[str, Activity]:
+        """What these machines did, by their uuid; those that do not run are left out. Asks no machine."""
 
     def pause(self, record: MachineRecord) -> None: ...
 

@@ -12,10 +12,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers import disk_rebuild, egress, lifecycle, live_branch, live_disk, qemu_img
+from hosts.drivers import (
+    activity,
+    disk_rebuild,
+    egress,
+    full_disk,
+    lifecycle,
+    live_branch,
+    live_disk,
+    qemu_img,
+)
 from hosts.drivers.adopt import running_machines
 from hosts.drivers.base import (
     AcceleratorVerdict,
+    Activity,
     CancelSignal,
     Channel,
     CheckResult,
@@ -25,6 +35,7 @@ from hosts.drivers.base import (
     Enforcement,
     Guest,
     HostFacts,
+    HostUse,
     ImageInfo,
     MachineRecord,
     MachineSpec,
@@ -41,7 +52,7 @@ from hosts.drivers.fingerprint import fingerprint
 from hosts.drivers.forwards import read_forwards
 from hosts.drivers.guest import open_guest
 from hosts.drivers.hibernate import save_whole_and_end
-from hosts.drivers.host_facts import host_facts
+from hosts.drivers.host_facts import host_facts, host_use
 from hosts.drivers.launch import launch
 from hosts.drivers.memory_use import NOTHING, memory_use
 from hosts.drivers.qcow2 import read_header
@@ -65,6 +76,9 @@ class QemuDriver:
 
     def facts(self) -> HostFacts:
         return host_facts(self.disks, verdict=self.accelerator(), run_as=self.run_as)
+
+    def use(self) -> HostUse:
+        return host_use(self.disks)
 
     # Images
 
@@ -171,9 +185,16 @@ class QemuDriver:
     def memory_use(self, record: MachineRecord) -> MemoryUse:
         return memory_use(record.pid) if lifecycle.is_ours(record) else NOTHING
 
+    def activity(self, records: Sequence[MachineRecord]) -> Mapping[str, Activity]:
+        ours = {record.pid: record.uuid for record in records if lifecycle.is_ours(record)}
+        return {ours[pid]: found for pid, found in activity.activity(ours).items()}
+
     def disk_full(self, record: MachineRecord) -> bool:
         """Whether a paused machine waits for room on the host; `resume` once there is."""
         return lifecycle.disk_full(record)
+
+    def waits_for_room(self, record: MachineRecord) -> bool:
+        return full_disk.waits_for_room(Path(record.folder)) and lifecycle.is_ours(record)
 
     def pause(self, record: MachineRecord) -> None:
         with lifecycle.monitor(record) as qmp:

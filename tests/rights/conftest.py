@@ -12,6 +12,7 @@ from audit.models import Via
 from audit.services import Actor
 from bases.services import Facts, Source, base_register
 from clones.models import Clone, Snapshot
+from hosts.findings import Kind, Noted, finding_noted
 from hosts.services import host_look, local_host
 from links.models import ShareLink
 from people.models import Invitation, Token
@@ -59,7 +60,9 @@ def world(site, crowd, image):  # noqa: F811
     )
     link = ShareLink.objects.create(clone=clone, port=8080, created_by=crowd.member, expires_at=later)
     template = Template.objects.create(revision=base.current, memory_mb=64, cpus=1, status="ready")
+    finding = finding_noted(Noted(Kind.FILE, "store/notes.txt", "a file that no row knows"))
     return SimpleNamespace(
+        finding=finding,
         people=crowd,
         base=base,
         clone=clone,

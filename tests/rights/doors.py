@@ -35,6 +35,7 @@ FORM = {
     "text": "# kvm-infra-use: demo\n",
     "script": "# kvm-infra-use: demo\n",
     "command": "list_bases",
+    "decision": "leave",
 }
 # Where the usual form or no query does not lead to the one object of its kind.
 FORMS = {"/clones/_bulk/": {"name": "web"}}
@@ -58,9 +59,10 @@ LINES = {
     "restore": "name=web snapshot_name=before",
     "promote": "name=web as=demo",
     "execute": "vm=web command=true",
+    "decide_finding": "finding={finding} decision=leave",
     "copy_to": "vm=web local=deploy.sh remote=/root/x",
     "copy_from": "vm=web remote=/root/x local=y",
-    **dict.fromkeys(("list_bases", "list_scripts", "list", "status", "security_audit"), ""),
+    **dict.fromkeys(("list_bases", "list_scripts", "list", "status", "security_audit", "list_findings"), ""),
 }
 USUAL = "name=web"
 
@@ -98,6 +100,7 @@ def arguments(door: str, world) -> dict[str, str]:
         "runs": world.run.pk,
         "templates": world.template.pk,
         "links": world.link.pk,
+        "findings": world.finding.pk,
         "_tokens": world.token.pk,
         "_withdraw": world.invited.pk,
     }
@@ -123,4 +126,6 @@ def form(door: str) -> dict[str, str]:
 
 
 def line(verb: str, world) -> str:
-    return f"{verb} {LINES.get(verb, USUAL)}".format(run=world.run.pk, link=world.link.pk).strip()
+    return f"{verb} {LINES.get(verb, USUAL)}".format(
+        run=world.run.pk, link=world.link.pk, finding=world.finding.pk
+    ).strip()
