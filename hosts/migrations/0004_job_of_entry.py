@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('audit', '0004_append_only'),
-        ('hosts', '0002_findings'),
+        ('hosts', '0003_measured'),
     ]
 
     operations = [
