@@ -24,6 +24,15 @@ def import_file(text: str, *, field: str) -> Path:
     raise NotFoundError(f"There is no file {text!r} below {folders[0]}", field=field)
 
 
+def import_folder(text: str, *, field: str) -> Path:
+    """The same for a folder."""
+    for folder in (Path(folder).resolve() for folder in settings.COWWEB_IMPORT_FOLDERS):
+        path = (folder / text).resolve()
+        if path.is_relative_to(folder) and path.is_dir():
+            return path
+    raise NotFoundError(f"There is no folder {text!r} below the import folders", field=field)
+
+
 def brought_in(path: Path, *, field: str) -> str:
     """Copies a file of the caller into the import folder, for the shell; returns its name there."""
     if not path.is_file() or not os.access(path, os.R_OK):

@@ -7,13 +7,14 @@ from django.db import IntegrityError, transaction
 from audit.services import Actor, operation
 from clones.branching import grounded, layers_collected
 from clones.busy import busy_with, now
-from clones.machines import disk_measured, guest_of
+from clones.machines import disk_measured, free_guest, guest_of
 from clones.models import Clone, Layer, Snapshot
 from clones.services import Asked, checked_name, clone_moved
 from clones.specs import record_of
 from cowweb.errors import ConflictError, NameTakenError, NotFoundError
 from cowweb.live import ring
 from hosts.drivers.base import ExecResult
+from hosts.drivers.errors import Busy
 from hosts.services import local_driver
 from people import rights
 
@@ -126,8 +127,12 @@ def clone_execute(*, clone: Clone, command: str, timeout_ms: int, actor: Actor) 
     with operation(actor, "execute", target=f"clone:{clone.name}", params={"command": command}):
         rights.require(actor, rights.USE, clone)
         require(clone, Status.RUNNING, "asked")
-        with guest_of(clone) as guest:
-            return guest.run(command, timeout_s=timeout_ms / 1000)
+        try:
+            with guest_of(clone) as guest:
+                return guest.run(command, timeout_s=timeout_ms / 1000)
+        except Busy:  # a run has the agent, and nothing was begun
+            with guest_of(clone, channel="ssh") as guest:
+                return guest.run(command, timeout_s=timeout_ms / 1000)
 
 
 def clone_copy_to(*, clone: Clone, local: Path, remote: str, actor: Actor) -> None:
@@ -136,7 +141,7 @@ def clone_copy_to(*, clone: Clone, local: Path, remote: str, actor: Actor) -> No
     with operation(actor, "copy_to", target=f"clone:{clone.name}", params=params):
         rights.require(actor, rights.USE, clone)
         require(clone, Status.RUNNING, "given files")
-        with guest_of(clone) as guest:
+        with free_guest(clone) as guest:
             guest.put(local, remote)
 
 
@@ -146,7 +151,7 @@ def clone_copy_from(*, clone: Clone, remote: str, local: Path, actor: Actor) -> 
     with operation(actor, "copy_from", target=f"clone:{clone.name}", params=params):
         rights.require(actor, rights.USE, clone)
         require(clone, Status.RUNNING, "asked for files")
-        with guest_of(clone) as guest:
+        with free_guest(clone) as guest:
             guest.get(remote, local)
 
 

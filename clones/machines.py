@@ -23,14 +23,15 @@ from clones.services import clone_moved
 from clones.specs import record_of, spec_of
 from cowweb.errors import ConflictError
 from cowweb.live import ring
-from hosts.drivers.base import Channel, Guest, MachineStatus, PortForward
-from hosts.drivers.errors import Cancelled, DriverError, TimedOut
+from hosts.drivers.base import Channel, Guest, MachineStatus, PortForward, Shell, Size
+from hosts.drivers.errors import Cancelled, DriverError, Refused, TimedOut, Unreachable
 from hosts.services import local_driver
 
 Status = Clone.Status
 OnPhase = Callable[[str], None]
 
 CANCEL_LOOK_S = 0.5
+SSH_LOOK_S = 3.0
 LAST_WORDS_LINES = 30
 
 
@@ -244,6 +245,28 @@ def last_words(clone: Clone) -> str:
         return local_driver().console_tail(clone.folder, lines=LAST_WORDS_LINES)
     except DriverError:
         return ""
+
+
+def free_guest(clone: Clone) -> Guest:
+    """A way in that is in nobody's way: SSH where it answers, as our agent serves one at a time."""
+    try:
+        guest = guest_of(clone, channel="ssh")
+    except Refused:
+        return guest_of(clone)
+    try:
+        guest.wait_ready(timeout_s=SSH_LOOK_S)
+    except (TimedOut, Unreachable):
+        guest.close()
+        return guest_of(clone)
+    return guest
+
+
+def shell_of(clone: Clone, size: Size) -> Shell:
+    """A terminal in a clone that has a process."""
+    if clone.record is None:
+        raise ConflictError(f"{clone.name} is {clone.status}; its guest cannot be reached")
+    forwards = [PortForward(guest, host) for guest, host in clone.forwards]
+    return local_driver().shell(spec_of(clone), record_of(clone), forwards, size)
 
 
 def guest_of(clone: Clone, *, channel: Channel | None = None) -> Guest:

@@ -1,5 +1,7 @@
 """What the runner calls: takes an id, calls one function."""
 
+from clones.bin import clone_binned, clone_purged
+from clones.files import file_copied
 from clones.machines import clone_made, clone_removed, clone_started, clone_stopped
 from clones.reshaping import disk_task_done
 from clones.saving import clone_restored, clone_saved
@@ -21,6 +23,14 @@ def clone_remove_task(clone_id: int) -> None:
     clone_removed(clone_id)
 
 
+def clone_bin_task(clone_id: int) -> None:
+    clone_binned(clone_id)
+
+
+def clone_purge_task(clone_id: int) -> None:
+    clone_purged(clone_id)
+
+
 def state_save_task(clone_id: int) -> None:
     clone_saved(clone_id)
 
@@ -31,3 +41,7 @@ def state_restore_task(clone_id: int) -> None:
 
 def disk_task(task_id: int) -> None:
     disk_task_done(task_id)
+
+
+def file_copy_task(copy_id: int) -> None:
+    file_copied(copy_id)

@@ -1,6 +1,6 @@
-"""The verbs about runs that are there already: cancel, retry, keep."""
+"""The verbs about runs that are there already: cancel, send, retry, keep."""
 
-from commands.base_verbs import number
+from commands.base_verbs import flag, number
 from commands.clone_verbs import finished
 from commands.language import Command
 from commands.run_verbs import followed
@@ -8,6 +8,7 @@ from commands.service import Caller, Result
 from commands.verbs import MOST_RUN
 from provisioning.going_on import run_cancel, run_keep, run_retry
 from provisioning.models import Run
+from provisioning.sending import Sent, run_send
 from provisioning.services import run_named
 
 
@@ -19,6 +20,14 @@ def cancel(command: Command, caller: Caller) -> Result:
     run = run_of(command, caller)
     run_cancel(run=run, actor=caller.actor, afterwards=command.values.get("after", ""))
     return {"run": run.pk, "vm": run.clone_name, "output": f"Run {run.pk} was asked to end"}
+
+
+def send(command: Command, caller: Caller) -> Result:
+    run, values = run_of(command, caller), command.values
+    ends = flag(values, "end")
+    run_send(run=run, sent=Sent(values.get("text", ""), not flag(values, "hidden"), ends), actor=caller.actor)
+    words = f"The input of run {run.pk} was ended" if ends else f"Sent to run {run.pk}"
+    return {"run": run.pk, "vm": run.clone_name, "output": words}
 
 
 def retry(command: Command, caller: Caller) -> Result:

@@ -36,7 +36,7 @@ def execute(command: Command, caller: Caller) -> Result:
 def copy_to(command: Command, caller: Caller) -> Result:
     values = command.values
     one = clone_named(values["vm"], caller.actor)
-    local = caller.file(values["local"], key="local")
+    local = caller.parcel(values["local"], key="local")
     clone_copy_to(clone=one, local=local, remote=values["remote"], actor=caller.actor)
     return {
         "output": f"{local.name} is {values['remote']} in {one.name}",

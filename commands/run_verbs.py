@@ -65,6 +65,7 @@ def provision(command: Command, caller: Caller) -> Result:
             afterwards=values.get("after", ""),
             channel=values.get("channel", ""),
             publish=values.get("publish", ""),
+            interactive=flag(values, "interactive"),
         ),
         actor=caller.actor,
     )

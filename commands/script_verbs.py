@@ -13,7 +13,9 @@ def save_script(command: Command, caller: Caller) -> Result:
     with caller.file(values["file"], key="file").open("rb") as file:
         data = file.read(SCRIPT_BYTES + 1)
     before = Script.objects.filter(name=values["name"]).values_list("current__number", flat=True).first()
-    draft = Draft(values["name"], decoded(data), values.get("description"), values.get("note", ""))
+    draft = Draft(
+        values["name"], decoded(data), values.get("description"), values.get("note", ""), values.get("team")
+    )
     version = script_save(draft, actor=caller.actor)
     is_new = version.number != before
     words = "is kept" if is_new else "is kept already"
@@ -29,7 +31,12 @@ def decoded(data: bytes) -> str:
 
 def list_scripts(_command: Command, caller: Caller) -> Result:
     scripts = [
-        {**facts(script.current, script.name), "description": script.description, "owner": owner_of(script)}
+        {
+            **facts(script.current, script.name),
+            "description": script.description,
+            "owner": owner_of(script),
+            "team": script.team.name if script.team else None,
+        }
         for script in Script.objects.visible_to(caller.actor.user).for_list()
         if script.current
     ]

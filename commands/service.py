@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from audit.services import Actor, operation
-from bases.imports import brought_in, import_file
+from bases.imports import brought_in, import_file, import_folder
 from commands.language import Command, CommandError, parse_command
-from cowweb.errors import DomainError, ForbiddenError, UnsupportedError
+from cowweb.errors import DomainError, ForbiddenError, NotFoundError, UnsupportedError
 from hosts.drivers.errors import DriverError, TimedOut
 from people.models import Token
 from provisioning.models import Run
@@ -31,25 +31,39 @@ TARGET_KEYS = {
     "script": "script",
     "run": "run",
     "finding": "finding",
+    "user": "user",
+    "team": "team",
+    "default_of": "quota",
+    "request": "request",
 }
-TARGETS = ("script", "run", "finding", "name", "vm", "base", "from")  # the first that is there
-CLONE_TARGETS = ("from", "base")
+# the first that is there
+TARGETS = ("script", "run", "finding", "name", "vm", "base", "from", "user", "team", "default_of", "request")
 READING = {
     "list_bases",
     "list_revisions",
+    "list_images",
     "parse",
     "list",
     "status",
     "inspect",
     "list_scripts",
+    "list_bin",
+    "list_idle",
     "show_script",
+    "list_runtimes",
     "logs",
+    "quota",
+    "list_quotas",
+    "list_requests",
     "security_audit",
     "list_findings",
 }
 SCRIPT_VERBS = ("save_script", "show_script", "remove_script")
-SECRET_KEYS = ("password", "token", "secret", "parameters")
-PARAMETERS = re.compile(r"\bparameters\s*=.*", re.DOTALL)  # what is given for a secret has no place in a line
+RUNTIME_VERBS = ("register_runtime", "remove_runtime", "install_runtime")
+SECRET_KEYS = ("password", "token", "secret", "parameters", "text")
+PARAMETERS = re.compile(
+    r"\b(parameters|text)\s*=.*", re.DOTALL
+)  # what is given for a secret has no place in a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,15 @@ class Caller:
         if self.reads_own_files and Path(text).is_file():
             return import_file(brought_in(Path(text), field=key), field=key)
         return import_file(text, field=key)
+
+    def parcel(self, text: str, *, key: str) -> Path:
+        """The file or folder that a path in a command names; the shell's own folders are read in place."""
+        if self.reads_own_files and Path(text).is_dir():
+            return Path(text)
+        try:
+            return import_folder(text, field=key)
+        except NotFoundError:
+            return self.file(text, key=key)
 
 
 Verb = Callable[[Command, Caller], Result]
@@ -90,7 +113,7 @@ def execute(text: str, *, caller: Caller, verbs: dict[str, Verb]) -> Result:
     except FailedResult as failed:
         return {"success": False, "operation": command.verb, **failed.result}
     except DomainError as error:
-        return refusal(command.verb, str(error), error.code)
+        return {**refusal(command.verb, str(error), error.code), **error.facts}
     except TimedOut as error:
         return refusal(command.verb, str(error), "timeout")
     except DriverError as error:
@@ -122,11 +145,11 @@ class FailedResult(Exception):
         self.result = result
 
 
-def unparsed(text: str, error: CommandError, actor: Actor) -> Result:
+def unparsed(text: str, error: CommandError | DomainError, actor: Actor) -> Result:
     """A line that is no command is an entry too."""
     verb = text.split(" ", 1)[0][:40] or "(empty)"
     try:
-        with operation(actor, "command", params={"line": PARAMETERS.sub("parameters=…", text)[:200]}):
+        with operation(actor, "command", params={"line": PARAMETERS.sub(r"\1=…", text)[:200]}):
             raise DomainError(str(error), code=error.code)
     except DomainError:
         return refusal(verb, str(error), error.code)
@@ -138,16 +161,13 @@ def refusal(verb: str, sentence: str, code: str) -> Result:
 
 def target_of(command: Command) -> str:
     """What the command is about, for the audit: `clone:web`, `base:demo`, …"""
-    if command.verb == "register_base":
+    if command.verb in ("register_base", "import_base"):
         return f"base:{command.values['name']}"
+    if command.verb in RUNTIME_VERBS:
+        return f"runtime:{command.values['name']}"
     if command.verb in SCRIPT_VERBS:
         return f"script:{command.values['name']}"
-    keys = (
-        ("from", "base")
-        if command.verb == "clone"
-        else ("script", "run", "finding", "name", "vm", "base", "from")
-    )
-    for key in keys:
+    for key in ("from", "base") if command.verb == "clone" else TARGETS:
         if key in command.values:
             return f"{TARGET_KEYS[key]}:{command.values[key]}"
     return ""

@@ -13,6 +13,7 @@ from cowweb.values import InvalidValue, memory_mb, port_list
 from provisioning.library import version_named
 from provisioning.models import Run, ScriptVersion
 from provisioning.parameters import parameters_read
+from provisioning.sending import MOST_CHARACTERS, Sent
 from provisioning.services import Order, run_named, script_parsed
 
 PARAM = "param."
@@ -36,6 +37,7 @@ class RunForm(forms.Form):
     channel = forms.ChoiceField(choices=[("", ""), *Run.Channel.choices], required=False)
     publish = forms.CharField(max_length=63, required=False)
     snapshot = forms.BooleanField(required=False)
+    interactive = forms.BooleanField(required=False)
 
     def clean_memory(self) -> int | None:
         text: str = self.cleaned_data["memory"]
@@ -82,7 +84,24 @@ class RunForm(forms.Form):
             afterwards=data["after"],
             channel=data["channel"],
             publish=data["publish"],
+            interactive=data["interactive"],
         )
+
+
+class SendForm(forms.Form):
+    """A line for a script that reads; `end` is the button that ends its input."""
+
+    text = forms.CharField(required=False, strip=False, max_length=MOST_CHARACTERS)
+    hidden = forms.BooleanField(required=False)
+    end = forms.CharField(required=False)
+
+
+def sent_of(form: SendForm) -> Sent:
+    """What was sent; a text that is too long is refused here."""
+    if not form.is_valid():
+        raise DomainError(f"text: at most {MOST_CHARACTERS} characters at once", field="text")
+    data = form.cleaned_data
+    return Sent(data["text"].replace("\r\n", "\n"), shown=not data["hidden"], ends=bool(data["end"]))
 
 
 class CancelForm(forms.Form):
@@ -132,6 +151,7 @@ def start_again(run: Run) -> dict[str, Any]:
         "publish": run.publish_as,
         "after": run.afterwards,
         "snapshot": run.snapshot,
+        "interactive": run.interactive,
     }
 
 

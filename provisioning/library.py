@@ -15,7 +15,10 @@ from django.db import transaction
 from audit.services import Actor, operation
 from cowweb.errors import DomainError, ForbiddenError, NotFoundError
 from cowweb.live import ring
+from cowweb.roles import curates
 from cowweb.values import InvalidValue, script_name, whole_number
+from people.models import Team
+from people.rights import SEE, USE, is_in
 from provisioning.models import Script, ScriptVersion
 from provisioning.services import script_parsed
 
@@ -25,12 +28,13 @@ DESCRIPTION_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A text to be kept; without a description, the one that is there stays."""
+    """A text to be kept; without a description or a team, what is there stays. The team `none` is no team."""
 
     name: str
     text: str
     description: str | None = None
     note: str = ""
+    team: str | None = None
 
 
 def script_named(name: str, actor: Actor) -> Script:
@@ -59,19 +63,40 @@ def version_number(text: str) -> int:
 
 def script_save(draft: Draft, *, actor: Actor) -> ScriptVersion:
     """Keeps a text as a new script or a new version; one that is there as it stands is no new version."""
-    params = {"description": draft.description, "note": draft.note, "sha256": digest(draft.text)}
-    with operation(actor, "save_script", target=f"script:{draft.name}", params=params):
+    params = {
+        "description": draft.description,
+        "note": draft.note,
+        "team": draft.team,
+        "sha256": digest(draft.text),
+    }
+    with operation(actor, "save_script", target=f"script:{draft.name}", params=params) as op:
         text = text_accepted(draft)
+        team = team_named(draft.team, actor) if draft.team else None
         with transaction.atomic():
             script, _ = Script.objects.select_for_update().get_or_create(
                 name=draft.name, defaults={"owner": actor.user}
             )
             changeable(script, actor)
             if draft.description is not None:
+                op.changed({"description": script.description}, {"description": draft.description})
                 Script.objects.filter(pk=script.pk).update(description=draft.description)
+            if draft.team is not None:
+                Script.objects.filter(pk=script.pk).update(team=team)
             version = version_kept(script, text, draft.note, actor)
             ring("scripts")
         return version
+
+
+def team_named(name: str, actor: Actor) -> Team | None:
+    """A team that the actor works in."""
+    if name == "none":
+        return None
+    team = Team.objects.filter(name=name).first()
+    if team is None or not (curates(actor.user) or (actor.user and is_in(actor.user, team, SEE))):
+        raise NotFoundError(f"Team {name} not found", field="team")
+    if not curates(actor.user) and not (actor.user and is_in(actor.user, team, USE)):
+        raise ForbiddenError(f"Only members and owners of {name} keep scripts for it", field="team")
+    return team
 
 
 def text_accepted(draft: Draft) -> str:

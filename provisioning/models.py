@@ -24,9 +24,22 @@ from django.db.models import Q
 from bases.models import BaseRevision
 from clones.models import Clone
 from people.rights import SEE, Level, everywhere
+from provisioning.input_models import RunInput
+from provisioning.runtime_models import Runtime, RuntimeFound
 from provisioning.script_models import Script, ScriptVersion
 
-__all__ = ["Checkpoint", "OutputChunk", "Run", "RunPhase", "RunSecrets", "Script", "ScriptVersion"]
+__all__ = [
+    "Checkpoint",
+    "OutputChunk",
+    "Run",
+    "RunInput",
+    "RunPhase",
+    "RunSecrets",
+    "Runtime",
+    "RuntimeFound",
+    "Script",
+    "ScriptVersion",
+]
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -97,6 +110,7 @@ class Run(models.Model):
     timeout_s = models.PositiveIntegerField(default=120)
     overrides = models.JSONField(default=dict, help_text="by key: what the script said, what was used")
     parameters = models.JSONField(default=list, help_text="name, kind, value (none of a secret), given")
+    interactive = models.BooleanField(default=False, help_text="its script reads what people send it")
     afterwards = models.CharField(max_length=6, choices=Afterwards.choices, default=Afterwards.STOP)
     snapshot = models.BooleanField(default=False)
     snapshot_name = models.CharField(max_length=63, blank=True)
@@ -114,6 +128,7 @@ class Run(models.Model):
     channel_asked = models.CharField(
         max_length=10, choices=Channel.choices, blank=True, help_text="for diagnosis; the best otherwise"
     )
+    runtime_asked = models.CharField(max_length=40, blank=True, help_text="brought if it is not there")
     channel = models.CharField(max_length=10, blank=True, help_text="the way into the guest that was used")
     line_count = models.PositiveIntegerField(default=0)
     output_bytes = models.PositiveBigIntegerField(default=0)
@@ -126,6 +141,7 @@ class Run(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    spent_s = models.FloatField(default=0, help_text="seconds of the attempts before this one")
 
     objects = RunQuerySet.as_manager()
 
@@ -151,7 +167,7 @@ class Run(models.Model):
     @property
     def can_be_retried(self) -> bool:
         """Whether there is a clone left to go on with; a removed one leaves only running again."""
-        gone = (Clone.Status.REMOVING, Clone.Status.REMOVED)
+        gone = (Clone.Status.REMOVING, *Clone.GONE)
         return self.status in self.RETRYABLE and self.clone is not None and self.clone.status not in gone
 
     @property

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from cowweb.live import ring
 from hosts.drivers.base import Stream
-from provisioning.clean import Cleaner
+from provisioning.clean import Cleaner, plain_text
 from provisioning.colours import Colours, coloured_after
 from provisioning.models import OutputChunk, Run
 from provisioning.sealed import Veil, secrets_of
@@ -63,6 +63,12 @@ class Recorder:
     def note(self, text: str) -> None:
         """A line of our own among the guest's."""
         self.waiting.append(("note", int((time.monotonic() - self.start) * 1000), self.veil.over(text)))
+        self.flush()
+
+    def typed(self, lines: list[str]) -> None:
+        """What a person sent to the script, where it was sent."""
+        ms = int((time.monotonic() - self.start) * 1000)
+        self.waiting += [("stdin", ms, self.veil.over(plain_text(line))) for line in lines]
         self.flush()
 
     def flush_if_due(self) -> None:

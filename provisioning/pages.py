@@ -12,8 +12,9 @@ from bases.models import BaseImage
 from clones.pages import network_context
 from provisioning.header import Parsed
 from provisioning.header.params import FLAGS
-from provisioning.machine_asked import rows_asked, rows_used
+from provisioning.machine_asked import rows_asked, rows_used, wishes_read
 from provisioning.models import Run, RunPhase, Script
+from provisioning.sending import takes_input
 
 PAGE_ROWS = 50
 
@@ -42,11 +43,17 @@ def detail_context(run: Run) -> dict[str, Any]:
         "machine": rows_used(run),
         "phases": phases,
         **ways_on(run, phases),
+        **input_context(run),
         "checkpoints": run.checkpoints.all(),
         **(network_context(run.clone, look=False) if run.clone else {}),
         "live_path": f"/ws/runs/{run.pk}/",
         "log_path": f"/ws/runs/{run.pk}/log/",
     }
+
+
+def input_context(run: Run, form: object = None) -> dict[str, Any]:
+    """The box for what its script reads; `form` is what was sent last."""
+    return {"run": run, "takes": run.interactive and takes_input(run), "sent": form}
 
 
 def ways_on(run: Run, phases: list[RunPhase]) -> dict[str, Any]:
@@ -79,11 +86,14 @@ def asked_context(
     usable = BaseImage.objects.visible_to(user).usable().select_related("current")
     base = usable.filter(name=name).first()
     rows = rows_asked(header, base, wishes)
+    read = wishes_read(wishes)
     return {
         "parsed": parsed,
         "header": header,
         "problems": parsed.problems,
         "base": base,
+        "memory_asked": read.get("memory") or header.memory_mb,
+        "cpus_asked": read.get("cpus") or header.cpus,
         "reference": reference,
         "is_empty": not text.strip(),
         "base_missing": bool(name) and base is None,

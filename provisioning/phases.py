@@ -20,7 +20,7 @@ from django.utils import timezone
 from cowweb.live import ring
 from hosts.drivers.base import CancelSignal
 from hosts.drivers.errors import Cancelled
-from provisioning.models import Run, RunPhase
+from provisioning.models import Run, RunInput, RunPhase
 from provisioning.sealed import secrets_forgotten
 
 State = RunPhase.State
@@ -111,6 +111,7 @@ def run_moved(run_id: int, *, to: str, **fields: object) -> bool:
         moved = Run.objects.unfinished().filter(pk=run_id).update(status=to, **fields)
         if to in Run.ENDED:
             secrets_forgotten(run_id)
+            RunInput.objects.filter(run_id=run_id).delete()
         if moved:
             ring(f"run.{run_id}", f"run.{run_id}.log", "runs")
     return bool(moved)

@@ -96,5 +96,7 @@ def cast(run: Run) -> Iterator[str]:
         header["timestamp"] = int(run.started_at.timestamp())
     yield json.dumps(header, ensure_ascii=False) + "\n"
     for chunk in chunks_from(run.pk, 1):
-        events = ([ms / 1000, "o", f"{text}\r\n"] for _, ms, text in chunk.lines())
+        events = (
+            [ms / 1000, "i" if kind == "stdin" else "o", f"{text}\r\n"] for kind, ms, text in chunk.lines()
+        )
         yield "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)

@@ -13,6 +13,7 @@ class ScriptForm(forms.Form):
     name = forms.CharField(max_length=63)
     description = forms.CharField(max_length=DESCRIPTION_CHARACTERS, required=False)
     note = forms.CharField(max_length=DESCRIPTION_CHARACTERS, required=False)
+    team = forms.CharField(max_length=63, required=False)
     script = forms.CharField(strip=False, widget=forms.Textarea)
 
     def __init__(self, *args: Any, fixed_name: str = "", **kwargs: Any) -> None:
@@ -23,4 +24,6 @@ class ScriptForm(forms.Form):
 
     def draft(self) -> Draft:
         data = self.cleaned_data
-        return Draft(self.fixed_name or data["name"], data["script"], data["description"], data["note"])
+        name = self.fixed_name or data["name"]
+        team = data["team"] or "none" if "team" in self.data else None
+        return Draft(name, data["script"], data["description"], data["note"], team)

@@ -3,17 +3,22 @@
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
+from django.db.models import Q
 
-from cowweb.roles import curates
+from cowweb.roles import curates, sees_everything
+from people.models import Team
+from people.rights import SEE, USE, is_in, teams_giving
 
 
 class ScriptQuerySet(models.QuerySet["Script"]):
     def visible_to(self, user: User | None) -> "ScriptQuerySet":
-        """Everyone who is signed in may read and run every script of the library."""
-        return self
+        """Those without a team are everyone's to read and run; a team's are for its people."""
+        if user is None or sees_everything(user):
+            return self
+        return self.filter(Q(team__isnull=True) | Q(owner=user) | Q(team__in=teams_giving(user, SEE)))
 
     def for_list(self) -> "ScriptQuerySet":
-        return self.select_related("current__saved_by", "owner").order_by("name")
+        return self.select_related("current__saved_by", "owner", "team").order_by("name")
 
 
 class Script(models.Model):
@@ -24,6 +29,13 @@ class Script(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="scripts"
     )
+    team = models.ForeignKey(
+        Team,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="scripts",
+        help_text="who sees and changes it; nobody's: all see it, its owner changes it",
+    )
     current = models.ForeignKey("ScriptVersion", null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -33,7 +45,9 @@ class Script(models.Model):
         return self.name
 
     def may_be_changed_by(self, user: User | None) -> bool:
-        return curates(user) or (user is not None and self.owner_id == user.pk)
+        if user is None or curates(user) or self.owner_id == user.pk:
+            return curates(user) or user is not None
+        return self.team is not None and is_in(user, self.team, USE)
 
 
 class ScriptVersion(models.Model):

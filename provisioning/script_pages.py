@@ -8,6 +8,9 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Max, Q
 
 from cowweb.errors import NotFoundError
+from cowweb.roles import curates
+from people.models import Team
+from people.rights import USE, teams_giving
 from provisioning.difference import compared
 from provisioning.library import version_number
 from provisioning.models import Run, Script, ScriptVersion
@@ -31,6 +34,12 @@ def script_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     page = Paginator(scripts, PAGE_ROWS).get_page(query.get("page"))
     kept = {"q": text} if text else {}
     return {"page": page, "scripts": page.object_list, "query": kept, "total": page.paginator.count}
+
+
+def teams_of(user: User) -> list[str]:
+    """The teams that the user may keep scripts for."""
+    teams = Team.objects.all() if curates(user) else Team.objects.filter(pk__in=teams_giving(user, USE))
+    return list(teams.order_by("name").values_list("name", flat=True))
 
 
 def script_list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:

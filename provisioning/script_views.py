@@ -17,6 +17,7 @@ from provisioning.script_pages import (
     script_context,
     script_list_context,
     script_page,
+    teams_of,
     version_shown,
 )
 from provisioning.services import script_parsed
@@ -86,7 +87,12 @@ def script_edit(request: HttpRequest, name: str) -> HttpResponse:
         version = version_shown(script, request.GET.get("version", ""))
     except DomainError as error:
         raise Http404(str(error)) from None
-    start = {"name": script.name, "description": script.description, "script": version.text}
+    start = {
+        "name": script.name,
+        "description": script.description,
+        "script": version.text,
+        "team": script.team.name if script.team else "",
+    }
     return edited(request, ScriptForm(initial=start), script)
 
 
@@ -110,6 +116,7 @@ def edited(request: HttpRequest, form: ScriptForm, script: Script | None, status
         "form": form,
         "script": script,
         "text": text,
+        "teams": teams_of(signed_in(request)),
         "next_number": script.current.number + 1 if script and script.current else 1,
         **asked_context(signed_in(request), script_parsed(text.encode(errors="replace"), name=name), text),
     }

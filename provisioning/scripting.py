@@ -5,12 +5,13 @@ import time
 from django.db import transaction
 
 from hosts.drivers.base import Guest
+from provisioning.calling import called
 from provisioning.checkpoints import environment_of
 from provisioning.endings import script_said_no
 from provisioning.handing import handed
-from provisioning.launch import Launch, launch_of, with_environment
+from provisioning.launch import Launch, with_environment
 from provisioning.models import Run, RunPhase
-from provisioning.runtimes import rexx_in
+from provisioning.sending import Typed
 from provisioning.work import Work, token_of
 
 Phase = RunPhase.Name
@@ -31,22 +32,14 @@ def script_done(work: Work, guest: Guest) -> float:
 def runtime_ready(work: Work, guest: Guest) -> Launch:
     """What runs the script is there, or is brought; one that was brought before is only looked for."""
     if not work.steps.is_due(Phase.RUNTIME):
-        return found_launch(work, guest)[0]
+        return called(work, guest, as_cloned=False).launch
     with work.steps.phase(Phase.RUNTIME) as phase:
-        launch, note = found_launch(work, guest)
-        if work.parsed.interpreter.by_stdin:
-            phase.note = note
+        calling = called(work, guest, as_cloned=True)
+        if calling.by_runtime:
+            phase.note = calling.note
         else:
-            phase.skip(note)
-    return launch
-
-
-def found_launch(work: Work, guest: Guest) -> tuple[Launch, str]:
-    """How the script is called in this guest, and a word about what calls it."""
-    if not work.parsed.interpreter.by_stdin:
-        return launch_of(work.parsed), "the guest's own shell"
-    rexx = rexx_in(guest, cancel=work.stop)
-    return launch_of(work.parsed, rexx=rexx.command), rexx.note
+            phase.skip(calling.note)
+    return calling.launch
 
 
 def script_run(work: Work, launch: Launch, guest: Guest) -> None:
@@ -58,6 +51,7 @@ def script_run(work: Work, launch: Launch, guest: Guest) -> None:
     result = guest.run(
         with_environment(launch.command, environment_of(run)),
         stdin=launch.stdin,
+        feed=Typed(run, recorder) if run.interactive else None,
         timeout_s=run.timeout_s,
         on_output=recorder.take,
         cancel=work.stop,

@@ -16,6 +16,7 @@ from django.db import transaction
 from audit.services import Actor, operation
 from bases.models import BaseImage
 from bases.services import base_open, curators_only
+from clones.admission import admitted
 from clones.services import Wanted, checked_name, clone_row
 from cowweb.errors import DomainError, NameTakenError, NotFoundError
 from cowweb.live import ring
@@ -23,9 +24,11 @@ from hosts.jobs import enqueue
 from hosts.models import Job
 from hosts.services import room
 from provisioning.header import Header, Limits, Parsed, parse_script
+from provisioning.known_runtimes import known_runtimes
 from provisioning.models import Run, RunPhase, ScriptVersion
 from provisioning.parameters import Value, values_of
 from provisioning.sealed import secrets_sealed
+from provisioning.usage import minutes_checked
 
 Status = Run.Status
 RUN = "provisioning.tasks.run_task"
@@ -51,6 +54,8 @@ class Order:
     afterwards: str = ""
     channel: str = ""
     publish: str = ""
+    interactive: bool = False
+    runtime: str = ""
 
     @property
     def then(self) -> str:
@@ -94,6 +99,8 @@ def run_create(order: Order, *, actor: Actor) -> Ordered:
         "channel": order.channel,
         "publish": order.publish,
         "snapshot": order.snapshot,
+        "interactive": order.interactive,
+        "runtime": order.runtime,
         "sha256": hashlib.sha256(order.text).hexdigest(),
     }
     with operation(actor, "provision", target=f"script:{order.script_name}", params=params) as op:
@@ -108,7 +115,14 @@ def run_create(order: Order, *, actor: Actor) -> Ordered:
 
 
 def wishes_agree(order: Order) -> None:
-    """What is wanted of the clone afterwards is one thing."""
+    """What is wanted of the clone afterwards is one thing, and its channel can carry what is sent."""
+    if order.interactive and order.channel == Run.Channel.QGA:
+        raise DomainError(
+            "channel=qga carries no input to a running script: choose agent or ssh, or no interactive=true",
+            field="channel",
+        )
+    if order.runtime and not known_runtimes().filter(name=order.runtime).exists():
+        raise NotFoundError(f"Runtime {order.runtime} not found", field="runtime")
     if order.keep_running and order.then != Run.Afterwards.KEEP:
         raise DomainError(
             f"after={order.then} contradicts keep_running=true: leave one of them out", field="after"
@@ -164,12 +178,16 @@ def run_row(order: Order, parsed: Parsed, values: Sequence[Value], actor: Actor)
         channel_asked=order.channel,
         publish_as=order.publish,
         snapshot=order.snapshot,
+        interactive=order.interactive,
+        runtime_asked=order.runtime,
     )
     secrets_sealed(run, {value.name: value.text for value in values if value.is_secret})
     RunPhase.objects.bulk_create(
         RunPhase(run=run, name=name, position=position)
         for position, name in enumerate(phases_of(order, parsed))
     )
+    admitted([clone])
+    minutes_checked(run)
     ring("runs")
     return run
 
@@ -237,4 +255,6 @@ def order_of(run: Run, parameters: Mapping[str, str]) -> Order:
         channel=run.channel_asked,
         publish=run.publish_as,
         snapshot=run.snapshot,
+        interactive=run.interactive,
+        runtime=run.runtime_asked,
     )

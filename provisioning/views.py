@@ -12,10 +12,18 @@ from audit.services import actor_of
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.http import back, told, went_to
 from cowweb.signed import signed_in
-from provisioning.forms import CancelForm, RunForm, start_of
+from provisioning.forms import CancelForm, RunForm, SendForm, sent_of, start_of
 from provisioning.going_on import run_cancel, run_keep, run_retry
 from provisioning.models import Run
-from provisioning.pages import asked_context, detail_context, list_context, new_context, run_page
+from provisioning.pages import (
+    asked_context,
+    detail_context,
+    input_context,
+    list_context,
+    new_context,
+    run_page,
+)
+from provisioning.sending import run_send
 from provisioning.services import run_again, run_create, run_named, script_parsed
 
 
@@ -98,6 +106,21 @@ def run_cancel_view(request: HttpRequest, pk: int) -> HttpResponse:
         run_cancel(run=run, actor=actor_of(request), afterwards=CancelForm(request.POST).afterwards())
     except DomainError as error:
         told(request, error)
+    return back(request, "run-detail", pk=pk)
+
+
+@sensitive_post_parameters()
+@require_POST
+def run_send_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """A line for the script; with htmx the box comes back, empty or with what was refused."""
+    run, form = run_or_404(request, pk), SendForm(request.POST)
+    try:
+        run_send(run=run, sent=sent_of(form), actor=actor_of(request))
+    except DomainError as error:
+        form.add_error("text", str(error))
+        return render(request, "provisioning/_run_input.html", {"run": run, "form": form, "takes": True})
+    if getattr(request, "htmx", False):
+        return render(request, "provisioning/_run_input.html", input_context(run, form))
     return back(request, "run-detail", pk=pk)
 
 

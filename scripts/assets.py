@@ -20,6 +20,9 @@ FILES = {
     "tabler.min.css": "@tabler/core/dist/css/tabler.min.css",
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
     "ws.min.js": "htmx-ext-ws/dist/ws.min.js",
+    "xterm.css": "@xterm/xterm/css/xterm.css",
+    "xterm.mjs": "@xterm/xterm/lib/xterm.mjs",
+    "addon-fit.mjs": "@xterm/addon-fit/lib/addon-fit.mjs",
     "idiomorph.min.js": "idiomorph/dist/idiomorph.min.js",
 }
 ICON_NAMES = """

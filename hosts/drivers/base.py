@@ -25,6 +25,8 @@ from uuid import UUID
 Stream = Literal["stdout", "stderr"]
 OnOutput = Callable[[Stream, bytes], None]
 OnPercent = Callable[[float], None]
+OnBytes = Callable[[int], None]  # the bytes that went over so far
+Feed = Callable[[], bytes | None]  # asked often: what there is more, None for nothing yet, empty at the end
 Channel = Literal["agent", "ssh", "qga"]
 SnapshotNames = Sequence[str]
 
@@ -186,6 +188,15 @@ class MemoryUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Activity:
+    """What a running machine did and does, as the host sees it. Sums only grow, but for ended connections."""
+
+    cpu_s: float  # processor time since it began
+    sessions: int  # connections to its forwarded ports: shells, terminals, requests
+    traffic_bytes: int  # of its connections, both ways
+
+
+@dataclass(frozen=True, slots=True)
 class ExecResult:
     exit_code: int
     stdout: bytes = b""
@@ -239,10 +250,45 @@ class HostFacts:
     problems: tuple[str, ...] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True, slots=True)
+class HostUse:
+    """What a host has and what of it is free, this moment. Cheap: asks nobody."""
+
+    cpus: int
+    load: float  # processes that run or wait, averaged over a minute
+    memory_bytes: int
+    memory_available_bytes: int
+    disk_bytes: int
+    disk_free_bytes: int
+
+
 class CancelSignal(Protocol):
     """A `threading.Event` fits; so does anything that looks a flag up in the database."""
 
     def is_set(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of a terminal, in characters."""
+
+    columns: int
+    rows: int
+
+
+class Shell(Protocol):
+    """A terminal in a guest. Reading never waits; `fileno` is readable when there is something to read."""
+
+    def fileno(self) -> int: ...
+
+    def read(self) -> bytes | None:
+        """What it printed; None for nothing yet, empty once it has ended."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def resize(self, size: Size) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Guest(Protocol):
@@ -259,12 +305,15 @@ class Guest(Protocol):
         command: str,
         *,
         stdin: bytes | None = None,
+        feed: Feed | None = None,
         timeout_s: float = 60.0,
         on_output: OnOutput | None = None,
         cancel: CancelSignal | None = None,
         token: str | None = None,
     ) -> ExecResult:
         """Runs a shell command. With `on_output` bytes go there as they come and the result carries none.
+        What `feed` gives follows `stdin` for as long as the command runs; Refused where the way in has no
+        such thing.
 
         On timeout or cancel the command's whole process tree is ended in the guest (also what detached
         itself), gracefully and then by force, within 5 seconds, and TimedOut or Cancelled is raised.
@@ -274,9 +323,26 @@ class Guest(Protocol):
     def end_run(self, token: str) -> int | None:
         """Ends what was started with this token; how many processes are left, None when that is unknown."""
 
-    def put(self, local: Path, remote: str, *, mode: int = 0o644) -> None: ...
+    def put(
+        self,
+        local: Path,
+        remote: str,
+        *,
+        mode: int = 0o644,
+        cancel: CancelSignal | None = None,
+        progress: OnBytes | None = None,
+    ) -> None:
+        """A file, whole or not at all; or a folder, whose files join those of a folder that is there."""
 
-    def get(self, remote: str, local: Path) -> None: ...
+    def get(
+        self,
+        remote: str,
+        local: Path,
+        *,
+        cancel: CancelSignal | None = None,
+        progress: OnBytes | None = None,
+    ) -> None:
+        """A file, which replaces `local`; or a folder, where `local` does not exist yet."""
 
     def close(self) -> None: ...
 
@@ -294,6 +360,8 @@ class Driver(Protocol):
     def kind(self) -> str: ...
 
     def facts(self) -> HostFacts: ...
+
+    def use(self) -> HostUse: ...
 
     def image_inspect(self, path: Path) -> ImageInfo:
         """What an image says of itself; nothing that it refers to is opened."""
@@ -388,6 +456,13 @@ class Driver(Protocol):
     def memory_use(self, record: MachineRecord) -> MemoryUse:
         """What of its memory is its own; nothing when it does not run. Cheap, asks nobody."""
 
+    def waits_for_room(self, record: MachineRecord) -> bool:
+        """Whether a machine stands still because the host had no room for what its guest wrote. `resume` has
+        it try again. Cheap, asks nobody."""
+
+    def activity(self, records: Sequence[MachineRecord]) -> Mapping[str, Activity]:
+        """What these machines did, by their uuid; those that do not run are left out. Asks no machine."""
+
     def pause(self, record: MachineRecord) -> None: ...
 
     def resume(self, record: MachineRecord) -> None: ...
@@ -410,6 +485,11 @@ class Driver(Protocol):
         """A new layer on `backing`, on which `disk` stands, as the snapshot inside `disk` has it."""
 
     def console_tail(self, folder: Path, *, lines: int = 50) -> str: ...
+
+    def shell(
+        self, spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward], size: Size
+    ) -> Shell:
+        """A login shell with a terminal; Refused where the machine has no SSH."""
 
     def guest(
         self,

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hosts.drivers.base import CancelSignal, Channel, ExecResult, MachineRecord, OnOutput
+from hosts.drivers.base import CancelSignal, Channel, ExecResult, Feed, MachineRecord, OnOutput
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import TimedOut, Unreachable
 from hosts.drivers.machine_record import process_of
@@ -66,6 +66,7 @@ class EitherGuest:
         command: str,
         *,
         stdin: bytes | None = None,
+        feed: Feed | None = None,
         timeout_s: float = 60.0,
         on_output: OnOutput | None = None,
         cancel: CancelSignal | None = None,
@@ -74,7 +75,13 @@ class EitherGuest:
         """As `Guest.run`; `channel` says which way it went."""
         way = self._way(timeout_s, cancel)
         return way.run(
-            command, stdin=stdin, timeout_s=timeout_s, on_output=on_output, cancel=cancel, token=token
+            command,
+            stdin=stdin,
+            feed=feed,
+            timeout_s=timeout_s,
+            on_output=on_output,
+            cancel=cancel,
+            token=token,
         )
 
     def end_run(self, token: str) -> int | None:

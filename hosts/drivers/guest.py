@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hosts.drivers.agent import AgentGuest
-from hosts.drivers.base import Channel, Guest, MachineRecord, MachineSpec, PortForward
+from hosts.drivers.base import Channel, Guest, MachineRecord, MachineSpec, PortForward, Shell, Size
 from hosts.drivers.either_guest import EitherGuest
 from hosts.drivers.errors import Refused
 from hosts.drivers.qga_guest import QgaGuest
@@ -39,6 +39,13 @@ def open_guest(
     if _ssh_port(forwards) is None or not _has_keys(spec):
         return open_qga(spec, record, forwards)
     return EitherGuest(_ssh(spec, forwards), _qga(record), record)
+
+
+def open_terminal(
+    spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward], size: Size
+) -> Shell:
+    """A login shell; over SSH, as neither agent has terminals."""
+    return _ssh(spec, forwards).shell(size)
 
 
 def open_ssh(spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward]) -> Guest:

@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from hosts.drivers.base import AcceleratorVerdict, HostFacts
+from hosts.drivers.base import AcceleratorVerdict, HostFacts, HostUse
 from hosts.drivers.egress import look_again
 from hosts.drivers.errors import DriverError
 from hosts.drivers.machine_args import PROGRAM
@@ -22,19 +22,32 @@ KIB = 1024
 
 def host_facts(folder: Path, *, verdict: AcceleratorVerdict, whose: Whose) -> HostFacts:
     """`folder` is where the disks are; the nearest folder above it that exists is looked at."""
-    memory = _memory()
-    disk = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists()))
+    use = host_use(folder)
     return HostFacts(
         accelerator=verdict,
         hypervisor_version=qemu_version() or "",
+        cpus=use.cpus,
+        memory_bytes=use.memory_bytes,
+        memory_available_bytes=use.memory_available_bytes,
+        disk_bytes=use.disk_bytes,
+        disk_free_bytes=use.disk_free_bytes,
+        egress=look_again(),
+        ticks=ticks(whose),
+        problems=tuple(_problems()),
+    )
+
+
+def host_use(folder: Path) -> HostUse:
+    """`folder` as above."""
+    memory = _memory()
+    disk = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists()))
+    return HostUse(
         cpus=len(os.sched_getaffinity(0)),
+        load=os.getloadavg()[0],
         memory_bytes=memory["MemTotal"],
         memory_available_bytes=memory["MemAvailable"],
         disk_bytes=disk.total,
         disk_free_bytes=disk.free,
-        egress=look_again(),
-        ticks=ticks(whose),
-        problems=tuple(_problems()),
     )
 
 

@@ -12,10 +12,21 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers import cgroups, disk_rebuild, egress, lifecycle, live_branch, live_disk, qemu_img
+from hosts.drivers import (
+    activity,
+    cgroups,
+    disk_rebuild,
+    egress,
+    full_disk,
+    lifecycle,
+    live_branch,
+    live_disk,
+    qemu_img,
+)
 from hosts.drivers.adopt import running_machines
 from hosts.drivers.base import (
     AcceleratorVerdict,
+    Activity,
     CancelSignal,
     Channel,
     CheckResult,
@@ -25,6 +36,7 @@ from hosts.drivers.base import (
     Enforcement,
     Guest,
     HostFacts,
+    HostUse,
     ImageInfo,
     MachineRecord,
     MachineSpec,
@@ -33,15 +45,17 @@ from hosts.drivers.base import (
     OnPercent,
     PortForward,
     SavedMemory,
+    Shell,
+    Size,
     Started,
 )
 from hosts.drivers.console import console_tail
 from hosts.drivers.ending import ending
 from hosts.drivers.fingerprint import fingerprint
 from hosts.drivers.forwards import read_forwards
-from hosts.drivers.guest import open_guest
+from hosts.drivers.guest import open_guest, open_terminal
 from hosts.drivers.hibernate import save_whole_and_end
-from hosts.drivers.host_facts import host_facts
+from hosts.drivers.host_facts import host_facts, host_use
 from hosts.drivers.launch import launch
 from hosts.drivers.lending import taken_back
 from hosts.drivers.memory_use import NOTHING, memory_use
@@ -71,6 +85,9 @@ class QemuDriver:
 
     def facts(self) -> HostFacts:
         return host_facts(self.disks, verdict=self.accelerator(), whose=self.whose)
+
+    def use(self) -> HostUse:
+        return host_use(self.disks)
 
     # Images
 
@@ -181,9 +198,16 @@ class QemuDriver:
     def memory_use(self, record: MachineRecord) -> MemoryUse:
         return memory_use(record.pid) if lifecycle.is_ours(record) else NOTHING
 
+    def activity(self, records: Sequence[MachineRecord]) -> Mapping[str, Activity]:
+        ours = {record.pid: record.uuid for record in records if lifecycle.is_ours(record)}
+        return {ours[pid]: found for pid, found in activity.activity(ours).items()}
+
     def disk_full(self, record: MachineRecord) -> bool:
         """Whether a paused machine waits for room on the host; `resume` once there is."""
         return lifecycle.disk_full(record)
+
+    def waits_for_room(self, record: MachineRecord) -> bool:
+        return full_disk.waits_for_room(Path(record.folder)) and lifecycle.is_ours(record)
 
     def pause(self, record: MachineRecord) -> None:
         with lifecycle.monitor(record) as qmp:
@@ -229,6 +253,11 @@ class QemuDriver:
 
     def console_tail(self, folder: Path, *, lines: int = 50) -> str:
         return console_tail(folder, lines=lines)
+
+    def shell(
+        self, spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward], size: Size
+    ) -> Shell:
+        return open_terminal(spec, record, forwards, size)
 
     def guest(
         self,

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Self
 
 from hosts.drivers.arriving import arriving_file, arriving_folder, place_for
-from hosts.drivers.base import CancelSignal, Channel, ExecResult, OnOutput
+from hosts.drivers.base import CancelSignal, Channel, ExecResult, Feed, OnOutput
 from hosts.drivers.deadline import Deadline
-from hosts.drivers.errors import Busy, Cancelled, DriverError, TimedOut, Unreachable
+from hosts.drivers.errors import Busy, Cancelled, DriverError, Refused, TimedOut, Unreachable
 from hosts.drivers.folders import pack, unpack
 from hosts.drivers.qga import GuestAgent
 from hosts.drivers.qga_files import read_file, write_file
@@ -72,12 +72,15 @@ class QgaGuest:
         command: str,
         *,
         stdin: bytes | None = None,
+        feed: Feed | None = None,
         timeout_s: float = 60.0,
         on_output: OnOutput | None = None,
         cancel: CancelSignal | None = None,
         token: str | None = None,
     ) -> ExecResult:
         """As `Guest.run`. The agent is slow: input at some 100 kB/s where the guest is emulated."""
+        if feed is not None:
+            raise Refused("QEMU's guest agent takes no input while a command runs: our agent and SSH do")
         watch = Deadline(timeout_s, cancel, what="the command")
         return self._run(command, stdin or b"", watch, token or new_token(), on_output)
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from hosts.drivers.arriving import arriving_file, arriving_folder, place_for
-from hosts.drivers.base import CancelSignal, Channel, ExecResult, Identity, OnOutput
+from hosts.drivers.base import CancelSignal, Channel, ExecResult, Feed, Identity, OnOutput, Shell, Size
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Cancelled, TimedOut, Unreachable
 from hosts.drivers.folders import pack, unpack
@@ -23,7 +23,18 @@ from hosts.drivers.run_token import in_words, marked, new_token
 from hosts.drivers.ssh_connect import KeyNotAccepted
 from hosts.drivers.ssh_link import SshLink
 from hosts.drivers.ssh_run import RemoteRun
-from hosts.drivers.streams import Kept, Progress, Pulled, counted, file_pieces, file_size, in_pieces, limited
+from hosts.drivers.ssh_shell import open_shell
+from hosts.drivers.streams import (
+    Kept,
+    Progress,
+    Pulled,
+    counted,
+    fed,
+    file_pieces,
+    file_size,
+    in_pieces,
+    limited,
+)
 from hosts.drivers.transfer import (
     IsFolder,
     check_copied,
@@ -36,6 +47,7 @@ from hosts.drivers.transfer import (
 
 KNOCK_S = 0.1
 COPY_S = 3600.0
+SHELL_S = 20.0
 SILENCE_S = 30.0
 LARGEST_COPY = 64 << 30
 
@@ -71,6 +83,7 @@ class SshGuest:
         command: str,
         *,
         stdin: bytes | None = None,
+        feed: Feed | None = None,
         timeout_s: float = 60.0,
         on_output: OnOutput | None = None,
         cancel: CancelSignal | None = None,
@@ -79,7 +92,7 @@ class SshGuest:
         """As `Guest.run`. With `token` another process can end the command later, by `end_run`."""
         watch = Deadline(timeout_s, cancel, what="the command")
         kept = Kept()
-        code = self._stream(command, in_pieces(stdin or b""), watch, on_output or kept.take, token)
+        code = self._stream(command, fed(stdin or b"", feed), watch, on_output or kept.take, token)
         return ExecResult(code, bytes(kept.stdout), bytes(kept.stderr))
 
     def end_run(self, token: str) -> int | None:
@@ -143,7 +156,12 @@ class SshGuest:
             check_copied(ExecResult(remote_run.exit_code, b"", bytes(kept.stderr)), remote)
 
     def _stream(
-        self, command: str, stdin: Iterator[bytes], watch: Deadline, take: OnOutput, token: str | None = None
+        self,
+        command: str,
+        stdin: Iterator[bytes | None],
+        watch: Deadline,
+        take: OnOutput,
+        token: str | None = None,
     ) -> int:
         """Runs to the end, with its output passed on; its exit status."""
         with self._running(command, watch, stdin=stdin, token=token) as remote:
@@ -153,7 +171,12 @@ class SshGuest:
 
     @contextlib.contextmanager
     def _running(
-        self, command: str, watch: Deadline, *, stdin: Iterator[bytes] | None = None, token: str | None = None
+        self,
+        command: str,
+        watch: Deadline,
+        *,
+        stdin: Iterator[bytes | None] | None = None,
+        token: str | None = None,
     ) -> Iterator[RemoteRun]:
         """The running command; when the block fails for any reason, its processes are ended."""
         token = token or new_token()
@@ -169,6 +192,11 @@ class SshGuest:
         except BaseException:
             self.end_run(token)
             raise
+
+    def shell(self, size: Size) -> Shell:
+        """A terminal, which takes this connection with it when it ends."""
+        watch = Deadline(SHELL_S, what="opening a terminal")
+        return open_shell(self.link.transport(watch), size, watch)
 
     def close(self) -> None:
         self.link.close()

@@ -55,7 +55,7 @@ class SshLink:
             watch.check()
             return False
 
-    def start(self, command: str, stdin: Iterator[bytes], watch: Deadline) -> RemoteRun:
+    def start(self, command: str, stdin: Iterator[bytes | None], watch: Deadline) -> RemoteRun:
         """The running command, over a connection that is made if there is none."""
         return RemoteRun(self.transport(watch), command, stdin=stdin, watch=watch, silence_s=self._silence_s)
 

@@ -41,12 +41,12 @@ class RemoteRun:
         transport: GuestTransport,
         command: str,
         *,
-        stdin: Iterator[bytes],
+        stdin: Iterator[bytes | None],
         watch: Deadline,
         silence_s: float,
     ) -> None:
         self._transport = transport
-        self._stdin: Iterator[bytes] | None = stdin
+        self._stdin: Iterator[bytes | None] | None = stdin
         self._pending = memoryview(b"")
         self._watch = watch
         self._life = LifeSigns(transport, silence_s)
@@ -88,7 +88,10 @@ class RemoteRun:
         if self._stdin is None:
             return False
         if not self._pending:
-            self._pending = memoryview(next(self._stdin, b""))
+            piece = next(self._stdin, b"")
+            if piece is None:
+                return False
+            self._pending = memoryview(piece)
         with contextlib.suppress(TimeoutError):
             try:
                 return self._send_pending()
@@ -137,7 +140,7 @@ class RemoteRun:
         """Until output arrives; what else may happen shows soon enough."""
         poll = select.poll()
         poll.register(self._channel.fileno(), select.POLLIN)
-        waiting_to_send = self._stdin is not None
+        waiting_to_send = bool(self._pending)
         known_to_end = self._channel.exit_status_ready() or self._channel.eof_received
         seconds = BUSY_S if waiting_to_send or known_to_end else IDLE_S
         poll.poll(seconds * 1000)
@@ -151,11 +154,11 @@ def _execute(transport: GuestTransport, command: str, watch: Deadline) -> Channe
         )
     try:
         channel, opened = transport.ask_for_session()
-        _answered(transport, opened, watch)
+        answered(transport, opened, watch)
         if not channel.active:
             raise Unreachable("the guest's SSH server opens no more sessions")
         channel.settimeout(0.0)
-        _answered(transport, transport.ask_to_execute(channel, words), watch)
+        answered(transport, transport.ask_to_execute(channel, words), watch)
     except (SSHException, OSError, EOFError) as error:
         raise Unreachable("the guest's SSH server did not take the command", detail=str(error)) from None
     if not channel.event_ready:
@@ -163,7 +166,7 @@ def _execute(transport: GuestTransport, command: str, watch: Deadline) -> Channe
     return channel
 
 
-def _answered(transport: GuestTransport, event: threading.Event, watch: Deadline) -> None:
+def answered(transport: GuestTransport, event: threading.Event, watch: Deadline) -> None:
     """Waits for the server. A server that does not answer in time is not worth asking anything else."""
     give_up_at = time.monotonic() + OPEN_S
     while not event.wait(IDLE_S):

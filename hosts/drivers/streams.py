@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from io import RawIOBase
 from pathlib import Path
 
-from hosts.drivers.base import OnOutput, Stream
+from hosts.drivers.base import Feed, OnBytes, OnOutput, Stream
 from hosts.drivers.errors import DriverError, NotFound, Refused
 
 CHUNK = 1 << 18
 KEPT_AT_MOST = 16 << 20
 ERRORS_KEPT = 1 << 16
-Progress = Callable[[int], None]  # the bytes that went over so far
+Progress = OnBytes
 
 
 class Kept:
@@ -96,6 +96,30 @@ def limited(
 
 def in_pieces(data: bytes) -> Iterator[bytes]:
     return (data[at : at + CHUNK] for at in range(0, len(data), CHUNK))
+
+
+def fed(start: bytes, feed: Feed | None) -> Iterator[bytes | None]:
+    """The start, then what is fed until that ends; None where there is nothing yet."""
+    yield from in_pieces(start)
+    while feed is not None and (piece := feed()) != b"":
+        yield piece
+
+
+class Input:
+    """The same to read from: None where there is nothing yet, empty at the end."""
+
+    def __init__(self, start: bytes, feed: Feed | None) -> None:
+        self._pieces = fed(start, feed)
+        self._rest = b""
+
+    def read(self, size: int) -> bytes | None:
+        if not self._rest:
+            piece = next(self._pieces, b"")
+            if piece is None:
+                return None
+            self._rest = piece
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
 
 
 def file_pieces(path: Path, size: int) -> Iterator[bytes]:

@@ -55,6 +55,26 @@ def test_stdin_arrives_whole_and_ends(guest):
     assert guest.run("cat", stdin=data).stdout == data
 
 
+def test_what_is_fed_while_it_runs_follows_stdin_and_is_answered(guest):
+    """Each answer is fed only once its question was printed."""
+    said: list[bytes] = []
+    fed: list[bytes] = []
+
+    def feed() -> bytes | None:
+        asked = b"".join(said).count(b"?")
+        if asked <= len(fed):
+            return None
+        fed.append(b"" if asked == 3 else b"answer %d\n" % asked)
+        return fed[-1]
+
+    script = "read first; echo $first?; read a; echo got $a?; read b; echo got $b?; cat; echo end"
+    result = guest.run(
+        script, stdin=b"start\n", feed=feed, on_output=lambda _s, data: said.append(data), timeout_s=20
+    )
+    assert result.exit_code == 0
+    assert b"".join(said) == b"start?\ngot answer 1?\ngot answer 2?\nend\n"
+
+
 def test_a_command_that_does_not_read_its_stdin_ends_all_the_same(guest):
     assert guest.run("exit 0", stdin=bytes(5_000_000)).exit_code == 0
 

@@ -1,5 +1,6 @@
 """A base whose disk is empty, and runs on clones of it whose guest is a shell of this host."""
 
+import contextlib
 import subprocess
 
 import pytest
@@ -27,6 +28,19 @@ def ordered(empty_base, actor):
         return run_create(Order(text=text.encode(), script_name="x.sh", **wishes), actor=actor).run
 
     return order
+
+
+@pytest.fixture
+def on_shell_text(empty_base, actor):
+    """The same for a script as it stands."""
+    with contextlib.ExitStack() as guests:
+
+        def order(text: str, name: str, **wishes) -> Run:
+            run = run_create(Order(text=text.encode(), script_name=name, **wishes), actor=actor).run
+            guests.enter_context(shell_guest(run.clone))
+            return run
+
+        yield order
 
 
 @pytest.fixture

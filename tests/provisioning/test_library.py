@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 
 from audit.models import AuditEntry
 from cowweb.errors import DomainError, ForbiddenError, NotFoundError
+from people.models import Membership, Team
 from provisioning.library import Draft, script_named, script_remove, script_save, version_named
 from provisioning.models import Script, ScriptVersion
 
@@ -102,3 +103,27 @@ def test_every_change_is_on_record(save, actor):
     saved, removed = AuditEntry.objects.order_by("pk")
     assert (saved.action, saved.target, saved.params["note"]) == ("save_script", "script:say.sh", "first")
     assert (removed.action, removed.target) == ("remove_script", "script:say.sh")
+
+
+def test_a_teams_script_is_seen_and_changed_by_its_people_alone(site, actor, member, member_actor):
+    team = Team.objects.create(name="ops")
+    script_save(Draft("ops.sh", "#!/bin/sh\ntrue\n", team="ops"), actor=actor)
+    with pytest.raises(NotFoundError):
+        script_named("ops.sh", member_actor)
+    seat = Membership.objects.create(team=team, user=member, role=Membership.Role.VIEWER)
+    assert script_named("ops.sh", member_actor).team == team
+    change = Draft("ops.sh", "#!/bin/sh\nfalse\n")
+    with pytest.raises(ForbiddenError):
+        script_save(change, actor=member_actor)
+    seat.role = Membership.Role.MEMBER
+    seat.save()
+    assert script_save(change, actor=member_actor).number == 2
+    assert script_named("ops.sh", member_actor).team == team, "a new text leaves the team"
+    script_save(Draft("ops.sh", "#!/bin/sh\nfalse\n", team="none"), actor=actor)
+    assert script_named("ops.sh", member_actor).team is None
+
+
+def test_a_script_is_kept_for_ones_own_teams_only(site, member_actor):
+    Team.objects.create(name="ops")
+    with pytest.raises(NotFoundError, match="Team ops not found"):
+        script_save(Draft("x.sh", "#!/bin/sh\n", team="ops"), actor=member_actor)

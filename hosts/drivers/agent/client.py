@@ -8,19 +8,21 @@ Example::
 """
 
 import contextlib
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from hosts.drivers.agent import files
+from hosts.drivers.agent import files, folders
 from hosts.drivers.agent.commands import CommandRun
 from hosts.drivers.agent.connection import Connection
 from hosts.drivers.agent.files import RemoteFile
 from hosts.drivers.agent.identity import IdentityAck, identify, refresh
 from hosts.drivers.agent.wire import Type
-from hosts.drivers.base import CancelSignal, Channel, ExecResult, Identity, OnOutput
+from hosts.drivers.arriving import place_for
+from hosts.drivers.base import CancelSignal, Channel, ExecResult, Feed, Identity, OnBytes, OnOutput
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Unreachable
 from hosts.drivers.run_token import ending_script, left_over
@@ -83,6 +85,7 @@ class AgentGuest:
         command: str,
         *,
         stdin: bytes | None = None,
+        feed: Feed | None = None,
         timeout_s: float = 60.0,
         on_output: OnOutput | None = None,
         cancel: CancelSignal | None = None,
@@ -91,19 +94,46 @@ class AgentGuest:
         """As `Guest` says; the command runs as root."""
         deadline = Deadline(timeout_s, cancel, what="the command")
         with self._connected(deadline) as connection:
-            started = CommandRun(connection, command, stdin=stdin, on_output=on_output, token=token)
+            started = CommandRun(
+                connection, command, stdin=stdin, feed=feed, on_output=on_output, token=token
+            )
             return started.until(deadline)
 
     def end_run(self, token: str) -> int | None:
         return left_over(self.run("sh -s", stdin=ending_script(token), timeout_s=CONNECT_S).stdout)
 
-    def put(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
+    def put(
+        self,
+        local: Path,
+        remote: str,
+        *,
+        mode: int = 0o644,
+        cancel: CancelSignal | None = None,
+        progress: OnBytes | None = None,
+    ) -> None:
+        """As `Guest.put`; an existing folder as `remote` takes a file under its own name."""
+        if local.is_dir():
+            return folders.put(self, local, remote, cancel=cancel, progress=progress)
         with self._connected(Deadline(CONNECT_S, what=ANSWER)) as connection:
-            files.put(connection, local, remote, mode=mode)
+            place = files.place_of(connection, local, remote)
+            files.put(connection, local, place, mode=mode, cancel=cancel, progress=progress)
+        return None
 
-    def get(self, remote: str, local: Path) -> None:
+    def get(
+        self,
+        remote: str,
+        local: Path,
+        *,
+        cancel: CancelSignal | None = None,
+        progress: OnBytes | None = None,
+    ) -> None:
+        """As `Guest.get`."""
         with self._connected(Deadline(CONNECT_S, what=ANSWER)) as connection:
-            files.get(connection, remote, local)
+            is_folder = stat.S_ISDIR(files.look(connection, remote).mode)
+            if not is_folder:
+                place = place_for(local, remote)
+                return files.get(connection, remote, place, cancel=cancel, progress=progress)
+        return folders.get(self, remote, local, cancel=cancel, progress=progress)
 
     def stat(self, remote: str) -> RemoteFile:
         with self._connected(Deadline(CONNECT_S, what=ANSWER)) as connection:

@@ -5,17 +5,17 @@ Example::
     result = CommandRun(connection, "make", stdin=None, on_output=print_it).until(deadline)
 """
 
-import io
 import secrets
 
 from hosts.drivers.agent import wire
 from hosts.drivers.agent.connection import Connection
 from hosts.drivers.agent.window import Window
 from hosts.drivers.agent.wire import Frame, Type
-from hosts.drivers.base import ExecResult, OnOutput, Stream
+from hosts.drivers.base import ExecResult, Feed, OnOutput, Stream
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Cancelled, DriverError, Refused, TimedOut, Unreachable
 from hosts.drivers.run_token import checked, in_words
+from hosts.drivers.streams import Input
 
 WINDOW = 256 * 1024  # output on its way that nobody has seen yet
 KEPT_BYTES = 32 << 20  # output kept in memory for a caller who does not take it as it comes
@@ -71,19 +71,21 @@ class CommandRun:
         command: str,
         *,
         stdin: bytes | None,
+        feed: Feed | None = None,
         on_output: OnOutput | None,
         token: str | None = None,
     ) -> None:
         self._connection = connection
         self._id = connection.new_id()
         self._token = checked(token) if token else secrets.token_hex(8)
-        self._stdin = None if stdin is None else io.BytesIO(stdin)
+        has_input = stdin is not None or feed is not None
+        self._stdin = Input(stdin or b"", feed) if has_input else None
         self._window = Window(connection, self._id)
         self._output = Output(connection, self._id, on_output)
         if "\0" in command:
             raise Refused("A command cannot have a NUL character")
         request = [("R", self._token.encode()), ("C", command.encode("utf-8", "surrogateescape"))]
-        if stdin is not None:
+        if has_input:
             request.append(("I", b""))
         connection.send(Type.EXEC, self._id, wire.fields(*request))
         self._output.ask()

@@ -9,6 +9,7 @@ Example::
 
 import contextlib
 import errno
+import stat
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from hosts.drivers.agent.commands import Output
 from hosts.drivers.agent.connection import Connection
 from hosts.drivers.agent.window import Window
 from hosts.drivers.agent.wire import Frame, Type
-from hosts.drivers.base import Stream
+from hosts.drivers.base import CancelSignal, OnBytes, Stream
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import DriverError, NoSpace, NotFound, Refused, Unreachable
 
@@ -39,22 +40,51 @@ class RemoteFile:
     modified: int  # seconds since the epoch
 
 
-def put(connection: Connection, local: Path, remote: str, *, mode: int) -> None:
+def place_of(connection: Connection, local: Path, remote: str) -> str:
+    """Where a file goes: `remote`, or its own name in it where that is a folder."""
+    try:
+        is_folder = stat.S_ISDIR(look(connection, remote).mode)
+    except NotFound:
+        is_folder = False
+    return f"{remote.rstrip('/')}/{local.name}" if is_folder else remote
+
+
+def put(
+    connection: Connection,
+    local: Path,
+    remote: str,
+    *,
+    mode: int,
+    cancel: CancelSignal | None = None,
+    progress: OnBytes | None = None,
+) -> None:
     """The file appears under its name when all of it is there."""
     request = connection.new_id()
     names = wire.fields(("P", _path(remote)), ("M", wire.NUMBER.pack(mode)))
     with _reading(local) as source:
         connection.send(Type.PUT, request, names)
         window = Window(connection, request)
-        for frame in _answers(connection, request, f"writing {remote}"):
+        taken = 0
+        for frame in _answers(connection, request, f"writing {remote}", cancel):
             if frame.type is Type.STARTED:
                 window.grant(frame.pair()[1])
             elif frame.type is Type.TAKEN:
+                taken += frame.number()
                 window.grant(frame.number())
+                if progress:
+                    progress(taken)
             window.feed(source.read)
 
 
-def get(connection: Connection, remote: str, local: Path, *, limit: int = GET_LIMIT) -> None:
+def get(
+    connection: Connection,
+    remote: str,
+    local: Path,
+    *,
+    limit: int = GET_LIMIT,
+    cancel: CancelSignal | None = None,
+    progress: OnBytes | None = None,
+) -> None:
     """Refused for a file of more than `limit` bytes. What was at `local` is replaced at the end only."""
     request = connection.new_id()
     with _replacing(local) as target:
@@ -63,11 +93,13 @@ def get(connection: Connection, remote: str, local: Path, *, limit: int = GET_LI
             if target.tell() + len(piece) > limit:
                 raise Refused(f"{remote} has more than {limit} bytes")
             target.write(piece)
+            if progress:
+                progress(target.tell())
 
         output = Output(connection, request, keep)
         connection.send(Type.GET, request, wire.fields(("P", _path(remote))))
         output.ask()
-        for frame in _answers(connection, request, f"reading {remote}"):
+        for frame in _answers(connection, request, f"reading {remote}", cancel):
             if frame.type is Type.STDOUT:
                 output.take("stdout", frame.payload)
 
@@ -91,9 +123,11 @@ def _path(remote: str) -> bytes:
     return remote.encode("utf-8", "surrogateescape")
 
 
-def _answers(connection: Connection, request: int, what: str) -> Iterator[Frame]:
+def _answers(
+    connection: Connection, request: int, what: str, cancel: CancelSignal | None = None
+) -> Iterator[Frame]:
     """The request's frames up to its end, which raises when it was not a good one."""
-    deadline = Deadline(STALL_S, what=what)
+    deadline = Deadline(STALL_S, cancel, what=what)
     while True:
         frame = connection.next(deadline)
         if frame is None or frame.id != request:
@@ -101,7 +135,7 @@ def _answers(connection: Connection, request: int, what: str) -> Iterator[Frame]
         if frame.type is Type.END:
             return _check_end(frame, what)
         yield frame
-        deadline = Deadline(STALL_S, what=what)
+        deadline = Deadline(STALL_S, cancel, what=what)
 
 
 def _check_end(frame: Frame, what: str) -> None:

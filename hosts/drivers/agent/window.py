@@ -25,10 +25,13 @@ class Window:
     def grant(self, count: int) -> None:
         self._room = min(self._room + count, ROOM_MAX)
 
-    def feed(self, read: Callable[[int], bytes]) -> None:
-        """Sends what there is room for; an empty piece is the end, and told to the guest."""
+    def feed(self, read: Callable[[int], bytes | None]) -> None:
+        """Sends what there is room for, until there is nothing yet (None); an empty piece is the end, and
+        told to the guest."""
         while self._room and not self._ended:
             piece = read(min(self._room, wire.TO_GUEST_MAX))
+            if piece is None:
+                return
             self._ended = not piece
             self._room -= len(piece)
             self._connection.send(Type.DATA, self._channel, piece)

@@ -85,6 +85,7 @@ export class View {
     row.className = 'log-row'
     row.classList.toggle('log-err', stream === 'stderr')
     row.classList.toggle('log-note', stream === 'note')
+    row.classList.toggle('log-in', stream === 'stdin')
     row.classList.toggle('log-absent', stream === 'absent')
     row.classList.toggle('is-hit', ranges.length > 0)
     row.classList.toggle('is-now', ranges.length > 0 && this.finder.hits[this.finder.now] === index)
@@ -92,6 +93,7 @@ export class View {
     row.style.height = `${this.places.height(index) * ROW}px`
     const number = Object.assign(document.createElement('a'), { className: 'log-no', href: `#L${index + 1}`, textContent: index + 1, tabIndex: -1 })
     if (stream === 'stderr') number.title = 'Written to standard error'
+    if (stream === 'stdin') number.title = 'Sent to the script by a person'
     if (stream === 'note') number.title = 'Said by the site, not by the guest'
     const at = Object.assign(document.createElement('span'), { className: 'log-at', textContent: stream === 'absent' ? '' : stamp(ms) })
     const text = Object.assign(document.createElement('span'), { className: 'log-text' })

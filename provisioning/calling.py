@@ -1,0 +1,54 @@
+"""How a run's script is called in its guest: by a runtime found or brought, or as its shebang says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from hosts.drivers.base import Guest
+from provisioning.header.interpreter import Interpreter, program_of
+from provisioning.known_runtimes import known_runtimes, runtimes_of
+from provisioning.launch import Launch, launch_of
+from provisioning.runtimes import Ready, runtime_in
+from provisioning.work import Work
+
+Look = Callable[..., Ready | None]
+OWN_SHELL = "the guest's own shell"
+BROUGHT = "/.cowweb/"
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    launch: Launch
+    note: str  # a word about what calls it
+    by_runtime: bool  # whether one was found or brought for it
+
+
+def called(work: Work, guest: Guest, *, as_cloned: bool) -> Calling:
+    """`as_cloned`: the guest's disk is still that of its revision."""
+    run, interpreter = work.run, work.parsed.interpreter
+    revision = work.clone.revision if as_cloned else None
+    look = partial(runtime_in, guest, revision=revision, cancel=work.stop)
+    asked = known_runtimes().filter(name=run.runtime_asked).first() if run.runtime_asked else None
+    extra = look([asked]) if asked else None
+    own = own_runtime(look, language_of(interpreter), extra, optional=interpreter.kind != "rexx")
+    by_shebang = interpreter.kind == "shebang" and own is not None and BROUGHT not in own.path
+    caller = own.caller if own and not by_shebang else None
+    notes = dict.fromkeys(one.note for one in (extra, own) if one)
+    launch = launch_of(work.parsed, caller, interactive=run.interactive)
+    return Calling(launch, "; ".join(notes) or OWN_SHELL, bool(caller or extra))
+
+
+def own_runtime(look: Look, language: str, extra: Ready | None, *, optional: bool) -> Ready | None:
+    """The runtime of the script's language; None where it is the guest's matter."""
+    if extra and extra.runtime.language == language:
+        return extra
+    wanted = runtimes_of(language)
+    return look(wanted, optional=optional) if wanted else None
+
+
+def language_of(interpreter: Interpreter) -> str:
+    """What the runtimes are asked for; empty for the shell, which every guest is spoken to through."""
+    if interpreter.kind == "rexx":
+        return "rexx"
+    program = program_of(interpreter.argv) if interpreter.kind == "shebang" else ""
+    return "" if program == "sh" else program

@@ -1,0 +1,141 @@
+"""Files into a guest and out of it, from the page: whole, with progress, for who may use the clone."""
+
+import io
+import tarfile
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from clones.file_models import FileCopy
+from clones.files import forgotten
+from clones.models import Clone
+from clones.services import Wanted, clone_create
+from commands.dispatch import run_command
+from commands.service import Caller
+from hosts.jobs import work
+from hosts.models import Job
+from tests.support.shell_guest import shell_guest
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def web(demo, actor):
+    """A clone whose guest is a shell of this host."""
+    clone = clone_create(Wanted(base="demo", name="web", start=False), actor=actor).clone
+    Job.objects.all().delete()
+    with shell_guest(clone):
+        yield Clone.objects.get(pk=clone.pk)
+
+
+@pytest.fixture
+def page(client, admin):
+    client.force_login(admin)
+    return client
+
+
+def worked():
+    """Does what is queued; how each copy ended, in their order."""
+    for job in Job.objects.filter(state="queued").order_by("pk"):
+        work(job.pk)
+    return [(copy.name, copy.status, copy.failure) for copy in FileCopy.objects.order_by("pk")]
+
+
+def test_a_file_and_a_folder_arrive_whole(web, page, tmp_path):
+    files = [SimpleUploadedFile("a", b"1" * 100_000), SimpleUploadedFile("b", b"2")]
+    form = {"path": str(tmp_path), "files": files, "paths": ["site ü/deep/a", "site ü/b"]}
+    assert page.post("/clones/web/files/send/", form).status_code == 302
+    single = {"path": str(tmp_path), "files": SimpleUploadedFile("c.txt", b"3")}
+    page.post("/clones/web/files/send/", single)
+    assert worked() == [("site ü", "done", ""), ("c.txt", "done", "")]
+    assert (tmp_path / "site ü" / "deep" / "a").read_bytes() == b"1" * 100_000
+    assert (tmp_path / "site ü" / "b").read_bytes() == b"2"
+    assert (tmp_path / "c.txt").read_bytes() == b"3"
+    for copy in FileCopy.objects.all():
+        assert copy.percent == 100 and not copy.folder.exists()
+
+
+def test_a_file_and_a_folder_come_out_as_downloads(web, page, tmp_path):
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "x").write_text("<script>")
+    for remote in ("log", "log/x"):
+        page.post("/clones/web/files/ask/", {"remote": str(tmp_path / remote)})
+    assert worked() == [("log", "done", ""), ("x", "done", "")]
+    folder, file = FileCopy.objects.order_by("pk")
+    answer = page.get(f"/clones/web/files/{file.pk}/")
+    assert b"".join(answer.streaming_content) == b"<script>"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="x"'
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    archive = b"".join(page.get(f"/clones/web/files/{folder.pk}/").streaming_content)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        assert tar.extractfile("log/x").read() == b"<script>"
+
+
+def test_what_cannot_be_copied_says_why_and_leaves_nothing(web, page, tmp_path):
+    page.post("/clones/web/files/ask/", {"remote": str(tmp_path / "none")})
+    page.post("/clones/web/files/send/", {"path": "/no/such", "files": SimpleUploadedFile("a", b"1")})
+    (_, first, why), (_, second, _) = worked()
+    assert (first, second) == ("failed", "failed")
+    assert "is not there in the guest" in why
+    assert "is not there in the guest" in page.get("/clones/web/?tab=files").content.decode()
+    assert not any(copy.folder.exists() for copy in FileCopy.objects.all())
+
+
+@pytest.mark.parametrize("path", ["../up", "/etc/passwd", "a/../../b"])
+def test_a_path_that_leaves_its_folder_is_refused(web, page, tmp_path, path):
+    form = {"path": str(tmp_path), "files": SimpleUploadedFile("a", b"1"), "paths": [path]}
+    page.post("/clones/web/files/send/", form)
+    assert not FileCopy.objects.exists()
+    assert list(tmp_path.glob("up")) == []
+
+
+def test_the_tab_lists_a_folder_and_says_why_it_cannot(web, page, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "-rf <b>").write_text("12345")
+    (tmp_path / ".hidden").write_text("")
+    text = page.get("/clones/web/", {"tab": "files", "path": str(tmp_path)}).content.decode()
+    assert "-rf &lt;b&gt;" in text and "5 bytes" in text and ".hidden" in text
+    assert f"path={tmp_path}/folder" in text.replace("%2F", "/")
+    for path, words in ((f"{tmp_path}/none", "cannot be listed"), ("relative", "absolute path")):
+        assert words in page.get("/clones/web/", {"tab": "files", "path": path}).content.decode()
+
+
+def test_nobody_else_sends_asks_or_fetches(web, client, member, admin, page, tmp_path):
+    (tmp_path / "x").write_text("secret")
+    page.post("/clones/web/files/ask/", {"remote": str(tmp_path / "x")})
+    worked()
+    client.force_login(member)
+    assert client.get(f"/clones/web/files/{FileCopy.objects.get().pk}/").status_code == 404
+    assert client.post("/clones/web/files/ask/", {"remote": "/etc/passwd"}).status_code == 404
+    assert FileCopy.objects.count() == 1
+
+
+def test_what_nobody_fetched_goes_after_a_day(web, page, tmp_path, monkeypatch):
+    (tmp_path / "x").write_text("x")
+    page.post("/clones/web/files/ask/", {"remote": str(tmp_path / "x")})
+    worked()
+    copy = FileCopy.objects.get()
+    forgotten()
+    assert copy.folder.exists()
+    monkeypatch.setattr("clones.files.KEPT", -copy.ended_at.resolution)
+    forgotten()
+    assert not copy.folder.exists() and not FileCopy.objects.exists()
+
+
+def test_a_stopped_clone_is_refused_in_words(web, page):
+    Clone.objects.filter(pk=web.pk).update(status="stopped")
+    page.post("/clones/web/files/ask/", {"remote": "/etc/passwd"})
+    assert not FileCopy.objects.exists()
+    assert "only a running clone" in page.get("/clones/web/?tab=files").content.decode()
+
+
+def test_the_verbs_copy_folders_too(web, site, actor, tmp_path):
+    folder = site.COWWEB_IMPORT_FOLDERS[0] / "conf"
+    folder.mkdir()
+    (folder / "a").write_text("1")
+    done = run_command(f"copy_to vm=web local=conf remote={tmp_path}/there", Caller(actor))
+    assert done["success"], done
+    assert (tmp_path / "there" / "a").read_text() == "1"
+    assert run_command(f"copy_from vm=web local=back remote={tmp_path}/there", Caller(actor))["success"]
+    assert (site.COWWEB_IMPORT_FOLDERS[0] / "back" / "a").read_text() == "1"
+    assert run_command("copy_to vm=web local=../x remote=/x", Caller(actor))["code"] == "not_found"
