@@ -54,7 +54,8 @@ read -r _
 @functools.lru_cache(maxsize=8)
 def room_for(folders: tuple[Path, ...]) -> str | None:
     """The namespace in which strangers reach these folders; made once by each process."""
-    closed = {each: _closed_above(each) for each in folders}
+    outer = [each for each in folders if not _below_another(str(each), map(str, folders))]
+    closed = {each: _closed_above(each) for each in outer}
     if not any(closed.values()):
         return None
     outermost = sorted({str(above) for above in closed.values() if above})
