@@ -4,6 +4,7 @@ Example::
 
     with operation(actor, "clone", target="base:demo", params={"name": "web"}) as op:
         ...                      # DomainError → refused, DriverError → failed, any other → failed
+        op.changed(before, after)  # what an edit changed: two dicts, of which the difference is kept
         op.goes_on()             # the outcome follows later: `finish(op.entry.pk, …)`
 """
 
@@ -19,6 +20,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from audit.models import AuditEntry, AuditOutcome, Via
+from audit.secret import difference, shortened
 from cowweb.errors import DomainError
 from cowweb.live import ring
 from cowweb.roles import curates
@@ -26,8 +28,8 @@ from cowweb.roles import curates
 logger = logging.getLogger(__name__)
 
 Result = AuditOutcome.Result
-PARAM_CHARACTERS = 500
 SYSTEM_NAME = "cowweb"
+NOBODY = "(nobody)"
 
 
 current: ContextVar["Operation | None"] = ContextVar("current_operation", default=None)
@@ -43,10 +45,13 @@ class Actor:
     agent: str = ""
     request_id: str = ""
     scope: str = ""  # of the token that came with the command; empty for someone signed in
+    token: str = ""  # which one: its name and first characters
+    on_behalf_of: str = ""  # for whom a program or the site acts; who typed it, in the shell
+    label: str = ""  # what an entry calls someone who is not known, such as who fails to sign in
 
     @property
     def name(self) -> str:
-        return self.user.get_username() if self.user else SYSTEM_NAME
+        return self.user.get_username() if self.user else self.label or SYSTEM_NAME
 
     @property
     def is_curator(self) -> bool:
@@ -66,6 +71,9 @@ def actor_of(request: HttpRequest, via: Via = Via.WEB) -> Actor:
         agent=request.META.get("HTTP_USER_AGENT", "")[:200],
         request_id=getattr(request, "request_id", ""),
         scope=getattr(request, "token_scope", ""),
+        token=getattr(request, "token_label", ""),
+        on_behalf_of=getattr(request, "on_behalf_of", ""),
+        label="" if isinstance(user, User) else NOBODY,
     )
 
 
@@ -75,21 +83,15 @@ class Operation:
 
     entry: AuditEntry
     continues: bool = field(default=False)
+    changes: dict[str, list[Any]] = field(default_factory=dict)
 
     def goes_on(self) -> None:
         """The command is accepted and ends later, with `finish`."""
         self.continues = True
 
-
-def shortened(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters, with long texts cut: a script's text is kept with its run, not here."""
-    return {
-        key: value[:PARAM_CHARACTERS] + "…"
-        if isinstance(value, str) and len(value) > PARAM_CHARACTERS
-        else value
-        for key, value in params.items()
-        if value not in (None, "", (), [])
-    }
+    def changed(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """What an edit found and what it left; the fields that differ are kept with the outcome."""
+        self.changes |= difference(before, after)
 
 
 def begin(
@@ -99,24 +101,30 @@ def begin(
     user: AbstractBaseUser | None = actor.user
     return AuditEntry.objects.create(
         actor=user if isinstance(user, User) else None,
-        actor_name=actor.name,
+        actor_name=actor.name[:150],
         via=actor.via,
-        address=actor.address,
-        agent=actor.agent,
-        request_id=actor.request_id,
-        action=action,
+        address=actor.address[:64],
+        agent=actor.agent[:200],
+        request_id=actor.request_id[:32],
+        token=actor.token[:120],
+        on_behalf_of=actor.on_behalf_of[:150],
+        action=action[:40],
         target=target[:120],
         params=shortened(params or {}),
     )
 
 
-def finish(entry_id: int | None, result: str, reason: str = "") -> None:
+def finish(
+    entry_id: int | None, result: str, reason: str = "", changes: Mapping[str, Any] | None = None
+) -> None:
     """The outcome of a command, once: a second one is not written."""
     if entry_id is None:
         return
     try:
         with transaction.atomic():
-            AuditOutcome.objects.create(entry_id=entry_id, result=result, reason=reason)
+            AuditOutcome.objects.create(
+                entry_id=entry_id, result=result, reason=reason, changes=dict(changes or {})
+            )
             ring("audit")
     except IntegrityError:
         logger.debug("Entry %s has its outcome already", entry_id)
@@ -144,4 +152,4 @@ def operation(
     finally:
         current.reset(token)
     if not op.continues:
-        finish(op.entry.pk, Result.DONE)
+        finish(op.entry.pk, Result.DONE, changes=op.changes)

@@ -1,5 +1,8 @@
 """Curation: metadata is edited here, verbs call the services that the pages call."""
 
+from collections.abc import Callable
+from functools import partial
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -8,7 +11,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.services import actor_of
-from bases.models import BaseImage, BaseRevision
+from bases.aliases import alias_roll_back
+from bases.life import revision_approve, revision_retire
+from bases.models import BaseImage, BaseRevision, Stage
 from bases.services import base_edit, base_mark, base_verify
 from cowweb.errors import DomainError
 
@@ -23,6 +28,8 @@ class RevisionInline(admin.TabularInline[BaseRevision, BaseImage]):
         "digest",
         "virtual_size",
         "file_size",
+        "stage",
+        "successor",
         "boot_kind",
         "verified_at",
         "intact",
@@ -45,15 +52,15 @@ class BaseImageAdmin(admin.ModelAdmin[BaseImage]):
         "clones",
         "updated_at",
     )
-    list_filter = ("status", "rexx_installed", "os")
+    list_filter = ("status", "revisions__stage", "revisions__intact", "for_everyone", "rexx_installed", "os")
     search_fields = ("name", "description", "os")
     readonly_fields = ("name", "status", "failure", "digest", "path", "clones", "created_by", "created_at")
     fields = (
         *("name", "status", "failure", "description", "os", "ssh_user", "memory_mb", "cpus"),
-        *("rexx_installed", "metadata", "digest", "path", "clones", "created_by", "created_at"),
+        *("rexx_installed", "releases", "metadata", "digest", "path", "clones", "created_by", "created_at"),
     )
     inlines = [RevisionInline]
-    actions = ["mark_deprecated", "mark_ready", "verify_digest"]
+    actions = ["approve", "mark_deprecated", "mark_ready", "retire", "roll_back", "verify_digest"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BaseImage]:
         return BaseImage.objects.for_list()
@@ -89,6 +96,28 @@ class BaseImageAdmin(admin.ModelAdmin[BaseImage]):
     @admin.action(description="Take the deprecation back")
     def mark_ready(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:
         self.mark(request, queryset, BaseImage.Status.READY)
+
+    @admin.action(description="Approve what was inspected")
+    def approve(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:
+        waiting = BaseRevision.objects.filter(base__in=queryset, stage=Stage.INSPECTED)
+        for revision in waiting:
+            self.tried(request, partial(revision_approve, revision=revision, actor=actor_of(request)))
+
+    @admin.action(description="Retire the current revision: refused while anything depends on it")
+    def retire(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:
+        for revision in BaseRevision.objects.filter(current_of__in=queryset):
+            self.tried(request, partial(revision_retire, revision=revision, actor=actor_of(request)))
+
+    @admin.action(description="Roll stable back to the revision before")
+    def roll_back(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:
+        for base in queryset:
+            self.tried(request, partial(alias_roll_back, base=base, actor=actor_of(request)))
+
+    def tried(self, request: HttpRequest, act: Callable[[], object]) -> None:
+        try:
+            self.message_user(request, f"Done: {act()}")
+        except DomainError as error:
+            self.message_user(request, str(error), messages.ERROR)
 
     def mark(self, request: HttpRequest, queryset: QuerySet[BaseImage], status: str) -> None:
         for base in queryset:

@@ -2,8 +2,9 @@
 
 from django.template.loader import render_to_string
 
-from bases.models import BaseImage
-from bases.pages import detail_context, list_context
+from bases.models import BaseImage, Import
+from bases.pages import detail_context, import_context, imports_context, list_context
+from cowweb.roles import curates
 from cowweb.sockets import LivePart
 
 
@@ -15,7 +16,35 @@ class BaseList(LivePart):
         return ["bases"]
 
     def render(self) -> str:
-        return render_to_string("bases/_base_cards.html", {**list_context(self.user), "oob": True})
+        context = {**list_context(self.user), "user": self.user, "oob": True}
+        return render_to_string("bases/_base_cards.html", context)
+
+
+class ImportList(LivePart):
+    def allowed(self) -> bool:
+        return curates(self.user)
+
+    def topics(self) -> list[str]:
+        return ["imports"]
+
+    def render(self) -> str:
+        return render_to_string("bases/_import_rows.html", {**imports_context(), "oob": True})
+
+
+class ImportDetail(LivePart):
+    @property
+    def pk(self) -> int:
+        return int(self.scope["url_route"]["kwargs"]["pk"])
+
+    def allowed(self) -> bool:
+        return curates(self.user) and Import.objects.filter(pk=self.pk).exists()
+
+    def topics(self) -> list[str]:
+        return [f"import.{self.pk}"]
+
+    def render(self) -> str:
+        arriving = Import.objects.select_related("asked_by", "revision__base").get(pk=self.pk)
+        return render_to_string("bases/_import_state.html", {**import_context(arriving), "oob": True})
 
 
 class BaseDetail(LivePart):
@@ -33,4 +62,5 @@ class BaseDetail(LivePart):
 
     def render(self) -> str:
         base = BaseImage.objects.for_list().get(pk=self.base.pk)
-        return render_to_string("bases/_base_status.html", {**detail_context(base), "oob": True})
+        context = {**detail_context(base), "user": self.user, "oob": True}
+        return render_to_string("bases/_base_status.html", context)

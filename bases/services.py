@@ -159,12 +159,13 @@ def admit_copy(path: Path) -> None:
 
 def base_mark(*, base: BaseImage, status: str, actor: Actor) -> BaseImage:
     """Deprecates what the base's name means, or takes that back."""
-    with operation(actor, "mark_base", target=f"base:{base.name}", params={"status": status}):
+    with operation(actor, "mark_base", target=f"base:{base.name}", params={"status": status}) as op:
         curators_only(actor)
         marks = {Status.DEPRECATED: revision_deprecate, Status.READY: revision_approve}
         if base.current is None or status not in marks:
             raise ConflictError(f"Base image {base.name} is {base.status}; it cannot become {status}")
         marks[Status(status)](revision=base.current, actor=actor)
+        op.changed({"status": base.status}, {"status": status})
         return base_named(base.name)
 
 
@@ -172,10 +173,12 @@ def base_edit(*, base: BaseImage, changes: Mapping[str, Any], actor: Actor) -> B
     """Changes what curators may change: description, defaults, marks. Never the image."""
     with operation(
         actor, "edit_base", target=f"base:{base.name}", params={k: str(v) for k, v in changes.items()}
-    ):
+    ) as op:
         curators_only(actor)
+        old = BaseImage.objects.filter(pk=base.pk).values(*changes).first()
         with transaction.atomic():
             BaseImage.objects.filter(pk=base.pk).update(**changes, updated_at=timezone.now())
+            op.changed(old or {}, changes)
             ring("bases", f"base.{base.pk}")
         return base_named(base.name)
 

@@ -19,7 +19,7 @@ def base_detail(request: HttpRequest, name: str) -> HttpResponse:
     base = BaseImage.objects.visible_to(signed_in(request)).for_list().filter(name=name).first()
     if base is None:
         raise Http404(f"Base image {name} not found")
-    context = page_context(base, request.GET.get("tab", ""))
+    context = page_context(base, request.GET.get("tab", ""), signed_in(request))
     if context["tab"] == "dependents":
         context["clones"] = dependents_of(base, signed_in(request))
     return render(request, "bases/base_detail.html", context)

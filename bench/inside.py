@@ -28,6 +28,7 @@ from audit.services import Actor  # noqa: E402
 from bases.gate import admit  # noqa: E402
 from bases.models import BaseImage  # noqa: E402
 from bench.crowd import crowd  # noqa: E402
+from bench.record import audit_rows, audit_scan, audit_verified  # noqa: E402
 from clones.models import Clone  # noqa: E402
 from cowweb.errors import UnsafeImageError  # noqa: E402
 from hosts.jobs import enqueue  # noqa: E402
@@ -158,6 +159,9 @@ VERBS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             kept,
             judged,
             cleared,
+            audit_rows,
+            audit_scan,
+            audit_verified,
         )
     }
 )

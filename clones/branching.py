@@ -114,6 +114,7 @@ def put_above(clone: Clone, layer: Layer) -> str:
 def completed(clone: Clone, layer: Layer, kept: str) -> None:
     """The new disk is the clone's; the old one is a layer for good, with the snapshots inside it."""
     new = next_disk(clone, layer)
+    local_driver().layer_sealed(layer.disk)
     layer.disk.chmod(0o444)
     if new.exists():
         new.rename(clone.disk)

@@ -34,7 +34,7 @@ stale: set[int] = set()  # rules without a process at the last look
 def egress_set(*, clone: Clone, ports: tuple[int, ...] | None, actor: Actor) -> Clone:
     """Holds a clone to other ports, at once where it runs; its live connections to the rest end."""
     params = {"egress_ports": egress_text(ports), "before": egress_text(clone.egress_ports)}
-    with operation(actor, "set_egress", target=f"clone:{clone.name}", params=params):
+    with operation(actor, "set_egress", target=f"clone:{clone.name}", params=params) as op:
         rights.require(actor, rights.USE, clone)
         checked_egress(ports)
         clone.refresh_from_db()
@@ -42,6 +42,7 @@ def egress_set(*, clone: Clone, ports: tuple[int, ...] | None, actor: Actor) -> 
             raise ConflictError(f"{clone.name} is {clone.status}; try again in a moment", field="name")
         if clone.record is not None:
             local_driver().egress_set(record_of(clone), ports)
+        op.changed({"egress_ports": params["before"]}, {"egress_ports": params["egress_ports"]})
         clone.egress_ports = None if ports is None else list(ports)
         with transaction.atomic():
             clone.save(update_fields=["egress_ports", "changed_at"])

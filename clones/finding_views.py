@@ -6,11 +6,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.services import actor_of
-from clones.deciding import finding_decide, finding_numbered, findings_seen
+from clones.deciding import finding_decide, finding_numbered
 from clones.finding_pages import findings_context
 from clones.survey import site_surveyed
 from cowweb.errors import DomainError
 from cowweb.http import told, went_to
+from cowweb.roles import audits
 from cowweb.signed import signed_in
 from hosts.errors import DriverError
 from people import rights
@@ -19,10 +20,8 @@ from people import rights
 @require_GET
 def finding_list(request: HttpRequest) -> HttpResponse:
     """To who may not see them, there is no such page."""
-    try:
-        findings_seen(actor_of(request))
-    except DomainError:
-        raise Http404 from None
+    if not audits(signed_in(request)):
+        raise Http404
     partial = getattr(request, "htmx", False) and not request.htmx.boosted  # type: ignore[attr-defined]
     template = "clones/_findings.html" if partial else "clones/finding_list.html"
     return render(request, template, findings_context(signed_in(request), request.GET.dict()))

@@ -2,6 +2,8 @@
 
 from django import forms
 
+from clones.leases import MOST_HOURS
+from clones.lending import Whom
 from clones.models import Clone
 from clones.services import Wanted
 from cowweb.values import InvalidValue, egress_ports, machine_name, memory_mb
@@ -22,6 +24,7 @@ class CloneForm(forms.Form):
     count = forms.IntegerField(min_value=1, max_value=16, required=False)
     path = forms.ChoiceField(choices=PATHS, required=False)
     no_start = forms.BooleanField(required=False)
+    lease = forms.IntegerField(min_value=1, max_value=MOST_HOURS, required=False)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -56,6 +59,7 @@ class CloneForm(forms.Form):
                 cpus=data["cpus"],
                 start=not data["no_start"],
                 way=data["path"],
+                lease_hours=data["lease"],
             )
             for name in names
         ]
@@ -71,6 +75,21 @@ class EgressForm(forms.Form):
         """What was chosen; InvalidValue says what a list should be."""
         reach = self.cleaned_data["reach"]
         return egress_ports(self.cleaned_data["ports"] if reach == "listed" else reach)
+
+
+class LeaseForm(forms.Form):
+    """Without hours: one more usual length."""
+
+    hours = forms.IntegerField(min_value=1, max_value=MOST_HOURS, required=False)
+
+
+class WhomForm(forms.Form):
+    user = forms.CharField(max_length=150, required=False)
+    team = forms.CharField(max_length=63, required=False)
+    level = forms.CharField(max_length=10, required=False)
+
+    def whom(self) -> Whom:
+        return Whom(user=self.cleaned_data["user"], team=self.cleaned_data["team"])
 
 
 class PortForm(forms.Form):

@@ -88,7 +88,7 @@ def has_row(mark: str) -> bool:
 def folders_cleared() -> int:
     """Folders of clones and spares that are no more."""
     there = list(marked(Path(settings.COWWEB_CLONES)))
-    known = marks(Clone.objects.live()) | marks(Spare.objects.filter(status__in=OF_POOL))
+    known = marks(Clone.objects.kept()) | marks(Spare.objects.filter(status__in=OF_POOL))
     left = [folder for folder in there if folder.name not in known and has_row(folder.name)]
     for folder in left:
         shutil.rmtree(folder, ignore_errors=True)
@@ -108,7 +108,7 @@ def templates_cleared() -> int:
     for file in left:
         file.unlink(missing_ok=True)
         told(Kind.MEMORY, file, "the memory of a template or branch that is over", "It was deleted.")
-    stood_on = Q(clones__in=Clone.objects.live()) | Q(layers__isnull=False)
+    stood_on = Q(clones__in=Clone.objects.kept()) | Q(layers__isnull=False)
     needed = live | marks(Template.objects.filter(stood_on))
     empty = [folder for folder in folders if folder.name not in needed and has_row(folder.name)]
     for folder in empty:

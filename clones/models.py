@@ -14,6 +14,8 @@ A clone's status::
        └──► stopped │            │          (no_start)
                     ▼            ▼
                  removing ──► removed
+                    │            ▲
+                    └──► binned ─┘   (its disk is kept for a while; `undelete` makes it stopped again)
 """
 
 from pathlib import Path
@@ -25,24 +27,53 @@ from django.db import models
 from django.db.models import Q
 
 from bases.models import BaseRevision
+from clones.activity_models import Activity, MachineHours, idle_since
 from clones.chain_models import DiskTask, Layer
 from clones.file_models import FileCopy
+from clones.lease_models import Binned, Lease, LeasePolicy
 from clones.share_models import Share
 from hosts.models import Host
 from people.models import Team
 from people.rights import SEE, Level, everywhere, given, held
 from pools.models import Template
 
-__all__ = ["Clone", "DiskTask", "FileCopy", "Layer", "Snapshot"]
+__all__ = [
+    "Activity",
+    "Binned",
+    "Clone",
+    "DiskTask",
+    "FileCopy",
+    "Layer",
+    "Lease",
+    "LeasePolicy",
+    "MachineHours",
+    "Share",
+    "Snapshot",
+]
+
+
+NEVER_IDLE_HOURS = 1_000_000
 
 
 class CloneQuerySet(models.QuerySet["Clone"]):
     def live(self) -> "CloneQuerySet":
+        return self.exclude(status__in=Clone.GONE)
+
+    def kept(self) -> "CloneQuerySet":
+        """Those that have a disk: the live ones, and those in the bin."""
         return self.exclude(status=Clone.Status.REMOVED)
+
+    def binned(self) -> "CloneQuerySet":
+        return self.filter(status=Clone.Status.BINNED).select_related("binned")
 
     def active(self) -> "CloneQuerySet":
         """Those that hold a machine, or are about to."""
         return self.filter(status__in=Clone.ACTIVE)
+
+    def idle(self, hours: int | None = None) -> "CloneQuerySet":
+        """Running ones that have done nothing for so long; for as long as the site calls idle by default."""
+        since = idle_since(hours or settings.COWWEB_IDLE_HOURS or NEVER_IDLE_HOURS)
+        return self.filter(status__in=Clone.RUNS, activity__active_at__lte=since)
 
     def visible_to(self, user: User | None) -> "CloneQuerySet":
         return self.open_to(user, SEE)
@@ -55,7 +86,17 @@ class CloneQuerySet(models.QuerySet["Clone"]):
         return self.filter(held(user, level) | Q(pk__in=lent))
 
     def for_list(self) -> "CloneQuerySet":
-        related = ("owner", "team", "revision__base", "host", "parent", "layer", "template")
+        related = (
+            "owner",
+            "team",
+            "revision__base",
+            "host",
+            "parent",
+            "layer",
+            "template",
+            "lease",
+            "activity",
+        )
         return self.select_related(*related).order_by("-pk")
 
 
@@ -72,6 +113,7 @@ class Clone(models.Model):
         FAILED = "failed", "Failed"
         REMOVING = "removing", "Removing"
         REMOVED = "removed", "Removed"
+        BINNED = "binned", "In the bin"
 
     class Way(models.TextChoices):
         """How a clone came to run."""
@@ -111,9 +153,12 @@ class Clone(models.Model):
         },
         Status.STOPPED: {Status.STARTING, Status.REMOVING, Status.FAILED},
         Status.FAILED: {Status.CREATING, Status.STARTING, Status.STOPPING, Status.STOPPED, Status.REMOVING},
-        Status.REMOVING: {Status.REMOVED, Status.FAILED},
+        Status.REMOVING: {Status.REMOVED, Status.BINNED, Status.FAILED},
+        Status.BINNED: {Status.STOPPED, Status.REMOVED},
         Status.REMOVED: set(),
     }
+    GONE = [Status.REMOVED, Status.BINNED]
+    RUNS = [Status.RUNNING, Status.PAUSED]
     ACTIVE = [Status.STARTING, Status.RUNNING, Status.PAUSED, Status.STOPPING]
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
@@ -182,7 +227,9 @@ class Clone(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["name"], condition=~Q(status="removed"), name="name_unique_among_live_clones"
+                fields=["name"],
+                condition=~Q(status__in=["removed", "binned"]),
+                name="name_unique_among_live_clones",
             ),
             models.CheckConstraint(
                 condition=~Q(status__in=["running", "paused"]) | Q(record__isnull=False),

@@ -7,10 +7,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Q
+from django.utils import timezone
 
 from audit.models import AuditEntry, AuditEntryQuerySet
 from bases.models import BaseImage
-from clones.models import Clone
+from clones.models import Clone, CloneQuerySet
 from clones.ports import ports_seen
 from clones.services import why_not_live
 from clones.sharing import memory_use_of
@@ -18,6 +19,8 @@ from clones.tree import chain_of
 from cowweb.values import egress_text
 from hosts.errors import DriverError
 from hosts.services import local_driver
+from people import rights
+from people.models import Team
 
 PAGE_ROWS = 50
 CAME: dict[str, str] = {
@@ -30,7 +33,10 @@ CAME: dict[str, str] = {
 DENIED_SHOWN = 12
 CONSOLE_LINES = 200
 COPIES = 20
+FILTERS = ("q", "status", "base", "show", "sort")
+SHOWS = [("idle", "Idle"), ("ending", "Lease ends soon")]
 SORTS = {
+    "lease": "lease__ends_at",
     "name": "name",
     "-name": "-name",
     "created": "pk",
@@ -50,10 +56,13 @@ def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
         clones = clones.filter(status=status)
     if base:
         clones = clones.filter(revision__base__name=base)
+    clones = shown(clones, query.get("show", ""))
     sort = query.get("sort", "")
     clones = clones.order_by(SORTS.get(sort, "-pk"), "-pk")
     page = Paginator(clones, PAGE_ROWS).get_page(query.get("page"))
-    kept = {key: value for key, value in query.items() if key in ("q", "status", "base", "sort") and value}
+    kept = {
+        key: value for key, value in query.items() if key in ("q", "status", "base", "show", "sort") and value
+    }
     return {
         "page": page,
         "clones": page.object_list,
@@ -63,12 +72,33 @@ def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def shown(clones: CloneQuerySet, what: str) -> CloneQuerySet:
+    """Those that need a decision."""
+    if what == "idle":
+        return clones.idle()
+    if what == "ending":
+        return clones.filter(lease__warn_at__lte=timezone.now())
+    return clones
+
+
+def sharing_context(clone: Clone, user: User) -> dict[str, Any]:
+    """Who has it, and whether the user may change that."""
+    teams = Team.objects.all() if rights.everywhere(user, rights.SEE) else Team.objects.of(user)
+    return {
+        "shares": clone.shares.select_related("user", "team"),
+        "team_choices": teams.order_by("name")[:PAGE_ROWS],
+        "gives": rights.may(user, rights.OWN, clone),
+    }
+
+
 def list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     """The page around the rows: filters and the bases one can clone."""
     return {
         **clone_page(user, query),
         "bases": BaseImage.objects.visible_to(user).usable().order_by("name"),
-        "statuses": [choice for choice in Clone.Status.choices if choice[0] != Clone.Status.REMOVED],
+        "statuses": [choice for choice in Clone.Status.choices if choice[0] not in Clone.GONE],
+        "shows": SHOWS,
+        "binned": Clone.objects.binned().visible_to(user).count(),
         "live_path": "/ws/clones/",
     }
 

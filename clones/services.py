@@ -20,7 +20,9 @@ from audit.services import Actor, operation
 from bases.integrity import revision_checked
 from bases.models import BaseImage, BaseRevision
 from bases.services import base_open
+from clones.admission import admitted
 from clones.busy import busy_words
+from clones.lease_terms import lease_begun
 from clones.models import Clone
 from cowweb.errors import (
     ConflictError,
@@ -61,6 +63,7 @@ class Wanted:
     start: bool = True
     team: str = ""  # whom it is for; empty for the person's usual team, `none` for themselves
     way: str = ""  # cold, memory or spare: fails where that cannot be; empty for the quickest there is
+    lease_hours: int | None = None  # None: as its team, base or the site has it
     parent: str = ""  # a clone instead of a base; with way="live" also its memory, as it runs
 
 
@@ -105,6 +108,7 @@ def clones_create(wanteds: Sequence[Wanted], *, actor: Actor) -> list[Asked]:
     with operation(actor, "clone", target=target, params=params) as op:
         with transaction.atomic():
             clones = [clone_row(wanted, actor=actor) for wanted in wanteds]
+            admitted(clones)
             asked = [Asked(clone, enqueue(MAKE, clone.pk, entry=op.entry)) for clone in clones]
         op.goes_on()
         return asked
@@ -144,6 +148,7 @@ def clone_row(wanted: Wanted, *, actor: Actor) -> Clone:
             )
     except IntegrityError:
         raise NameTakenError(f"There is a clone {name} already", field="name") from None
+    lease_begun(clone, hours=wanted.lease_hours)
     ring("clones", "bases")
     return clone
 
@@ -275,6 +280,8 @@ def asked(
             if clone.busy and clone.status in since:
                 raise ConflictError(f"{clone.name}: {busy_words(clone)}; wait for it or cancel it")
             raise ConflictError(f"{clone.name} is {clone.status}; that is not possible now", field="name")
+        if to == Status.STARTING:
+            admitted([clone], new=False)
         job = enqueue(task, clone.pk, entry=entry)
     clone.refresh_from_db()
     return Asked(clone, job)

@@ -1,5 +1,6 @@
 """What the runner calls: takes an id, calls one function."""
 
+from clones.bin import clone_binned, clone_purged
 from clones.files import file_copied
 from clones.machines import clone_made, clone_removed, clone_started, clone_stopped
 from clones.reshaping import disk_task_done
@@ -20,6 +21,14 @@ def clone_stop_task(clone_id: int) -> None:
 
 def clone_remove_task(clone_id: int) -> None:
     clone_removed(clone_id)
+
+
+def clone_bin_task(clone_id: int) -> None:
+    clone_binned(clone_id)
+
+
+def clone_purge_task(clone_id: int) -> None:
+    clone_purged(clone_id)
 
 
 def state_save_task(clone_id: int) -> None:

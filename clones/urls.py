@@ -1,11 +1,16 @@
 from django.urls import path
 
-from clones import chain_views, file_views, finding_views, network_views, views
+from clones import chain_views, file_views, finding_views, lease_views, network_views, views
 
 urlpatterns = [
     path("clones/", views.clone_list, name="clone-list"),
     path("clones/_create/", views.clone_create_view, name="clone-create"),
     path("clones/_bulk/", views.clone_bulk, name="clone-bulk"),
+    path("clones/_bin/", lease_views.bin_list, name="clone-bin"),
+    path("clones/_bin/<int:pk>/undelete/", lease_views.undelete_view, name="clone-undelete"),
+    path("clones/_bin/<int:pk>/purge/", lease_views.purge_view, name="clone-purge"),
+    path("clones/<str:name>/lease/extend/", lease_views.lease_extend_view, name="lease-extend"),
+    path("clones/<str:name>/lending/<str:verb>/", lease_views.lending_view, name="clone-lending"),
     path("clones/<str:name>/", views.clone_detail, name="clone-detail"),
     path("clones/<str:name>/console/", views.clone_console, name="clone-console"),
     path("clones/<str:name>/terminal/", file_views.clone_terminal, name="clone-terminal"),

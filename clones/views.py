@@ -9,10 +9,19 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.services import Actor, actor_of
 from clones.actions import clone_pause, clone_resume, snapshot_create, snapshot_restore
+from clones.bin import clone_bin
 from clones.file_views import files_context
 from clones.forms import CloneForm, SnapshotForm
+from clones.leases import lease_extend
 from clones.models import Clone
-from clones.pages import clone_page, console_text, detail_context, list_context, record_of_clone
+from clones.pages import (
+    clone_page,
+    console_text,
+    detail_context,
+    list_context,
+    record_of_clone,
+    sharing_context,
+)
 from clones.saved import state_restore, state_save
 from clones.services import (
     Asked,
@@ -28,7 +37,16 @@ from cowweb.http import back, told, went_to
 from cowweb.signed import signed_in
 from hosts.errors import DriverError
 
-TABS = ("overview", "runs", "snapshots", "files", "console", "audit")
+MOST_AT_ONCE = 200
+TABS = ("overview", "runs", "snapshots", "files", "sharing", "console", "audit")
+
+
+def clone_extended(*, clone: Clone, actor: Actor) -> Asked:
+    """As an action on several."""
+    lease_extend(clone=clone, actor=actor)
+    return Asked(clone, None)
+
+
 ACTIONS: dict[str, tuple[Callable[..., Asked], str]] = {
     "start": (clone_start, "Starting"),
     "stop": (clone_stop, "Stopping"),
@@ -37,7 +55,9 @@ ACTIONS: dict[str, tuple[Callable[..., Asked], str]] = {
     "resume": (clone_resume, "Resumed"),
     "save": (state_save, "Saving the memory of"),
     "restore": (state_restore, "Restoring the memory of"),
-    "remove": (clone_remove, "Removing"),
+    "extend": (clone_extended, "Extended"),
+    "remove": (clone_bin, "Removing, to be restored from the bin if need be:"),
+    "delete": (clone_remove, "Removing"),
 }
 
 
@@ -82,6 +102,8 @@ def clone_detail(request: HttpRequest, name: str) -> HttpResponse:
     clone = clone_or_404(request, name)
     tab = request.GET.get("tab", "overview")
     context = {**detail_context(clone), "tab": tab if tab in TABS else "overview", "tabs": TABS}
+    if tab == "sharing":
+        context |= sharing_context(clone, signed_in(request))
     if tab == "console":
         context["console"] = console_text(clone)
     if tab == "files":
@@ -103,7 +125,7 @@ def clone_action(request: HttpRequest, name: str, action: str) -> HttpResponse:
     if action not in ACTIONS:
         raise Http404
     done = acted(request, clone, action, actor_of(request))
-    if action == "remove" and done:
+    if action in ("remove", "delete") and done:
         return back(request, "clone-list")
     return back(request, "clone-detail", name=name)
 
@@ -114,7 +136,7 @@ def acted(request: HttpRequest, clone: Clone, action: str, actor: Actor) -> bool
     try:
         verb(clone=clone, actor=actor)
     except (DomainError, DriverError) as error:
-        told(request, str(error))
+        told(request, str(error) if clone.name in str(error) else f"{clone.name}: {error}")
         return False
     messages.success(request, f"{word} {clone.name}")
     return True
@@ -126,8 +148,11 @@ def clone_bulk(request: HttpRequest) -> HttpResponse:
     action = request.POST.get("action", "")
     if action not in ACTIONS:
         raise Http404
-    for name in request.POST.getlist("name"):
-        acted(request, clone_or_404(request, name), action, actor_of(request))
+    for name in request.POST.getlist("name")[:MOST_AT_ONCE]:
+        try:
+            acted(request, clone_named(name, actor_of(request)), action, actor_of(request))
+        except NotFoundError as error:
+            told(request, str(error))
     return back(request, "clone-list")
 
 

@@ -13,7 +13,6 @@ from clones.services import (
     Asked,
     Wanted,
     clone_named,
-    clone_remove,
     clone_restart,
     clone_start,
     clone_stop,
@@ -22,6 +21,7 @@ from clones.services import (
 from commands.base_verbs import flag, megabytes, number
 from commands.language import Command
 from commands.service import Caller, Result
+from commands.verbs import MOST_LEASE
 from cowweb.errors import DomainError
 from cowweb.values import egress_ports, egress_text
 from hosts.jobs import work_or_wait
@@ -61,6 +61,7 @@ def wanted(values: dict[str, str], name: str) -> Wanted:
         start=not flag(values, "no_start"),
         way=way_wanted(values),
         egress_ports=egress_ports(values.get("egress_ports", "open")),
+        lease_hours=number(values["lease"], key="lease", most=MOST_LEASE) if "lease" in values else None,
     )
 
 
@@ -145,6 +146,8 @@ def inspect(command: Command, caller: Caller) -> Result:
         "revision": str(one.revision),
         "failure": one.failure,
         "note": one.note,
+        "leaseEnds": one.lease.ends_at.isoformat() if hasattr(one, "lease") and one.lease.ends_at else None,
+        "sharedWith": [str(share) for share in one.shares.select_related("user", "team")],
         "savedAt": one.saved_at.isoformat() if one.saved_at else None,
         "diskBytes": one.disk_bytes,
         "ssh": one.ssh_command,
@@ -190,7 +193,6 @@ pause = life(clone_pause, "paused")
 resume = life(clone_resume, "resumed")
 save_state = life(state_save, "has its memory on disk and is stopped")
 restore_state = life(state_restore, "goes on from its saved memory")
-remove = life(clone_remove, "removed")
 start_if_stopped = life(clone_start, "started", if_stopped=True)
 stop_if_running = life(clone_stop, "stopped", if_running=True)
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Count, Sum
 from django.urls import reverse
@@ -10,9 +9,11 @@ from django.urls import reverse
 from audit.models import AuditEntry
 from bases.models import BaseImage
 from clones.models import Clone
+from clones.room import Room
 from clones.sharing import memory_shared
 from clones.times import times_of
 from cowweb.roles import audits
+from hosts.capacity import fit_words
 from provisioning.models import Run, Script
 
 CARDS = 8
@@ -31,15 +32,23 @@ def overview_context(user: User) -> dict[str, Any]:
         "clone_count": clones.count(),
         "running_count": clones.filter(status=Clone.Status.RUNNING).count(),
         "bases": bases.order_by("name")[:CARDS],
-        "base": bases.filter(name="demo").first() or bases.order_by("name").first(),
         "runs": Run.objects.visible_to(user).for_list()[:6],
         "entries": (entries if audits(user) else entries.filter(actor=user))[:8],
         "saved": saved(clones),
         "memory": memory_shared(Clone.objects.visible_to(user)),
         "times": times_of(Clone.objects.visible_to(user), last=TIMED),
-        "room_left": max(settings.COWWEB_MAX_CLONES - Clone.objects.live().count(), 0),
+        **room_context(user, bases),
         "live_path": "/ws/overview/",
     }
+
+
+def room_context(user: User, bases: Any) -> dict[str, Any]:
+    """How many more clones of the base that is offered first fit on the host, and why not more."""
+    base = bases.filter(name="demo").first() or bases.order_by("name").first()
+    if base is None:
+        return {"base": None}
+    fit = Room(user).fit(base)
+    return {"base": base, "fit": fit, "fit_words": fit_words(fit, base.name)}
 
 
 def saved(clones: Any) -> dict[str, int]:
@@ -81,6 +90,7 @@ def names_for(user: User, kind: str, prefix: str) -> list[str]:
         return [str(pk) for pk in newest[:RUNS_LOOKED_THROUGH] if str(pk).startswith(prefix)][:FOUND]
     clones = Clone.objects.live().visible_to(user)
     queries = {
+        "binned": Clone.objects.binned().visible_to(user).filter(name__startswith=prefix).order_by("-pk"),
         "bases": BaseImage.objects.visible_to(user).usable().filter(name__startswith=prefix).order_by("name"),
         "clones": clones.filter(name__startswith=prefix).order_by("-pk"),
         "scripts": Script.objects.visible_to(user).filter(name__startswith=prefix).order_by("name"),

@@ -31,20 +31,30 @@ TARGET_KEYS = {
     "script": "script",
     "run": "run",
     "finding": "finding",
+    "user": "user",
+    "team": "team",
+    "default_of": "quota",
+    "request": "request",
 }
-TARGETS = ("script", "run", "finding", "name", "vm", "base", "from")  # the first that is there
-CLONE_TARGETS = ("from", "base")
+# the first that is there
+TARGETS = ("script", "run", "finding", "name", "vm", "base", "from", "user", "team", "default_of", "request")
 READING = {
     "list_bases",
     "list_revisions",
+    "list_images",
     "parse",
     "list",
     "status",
     "inspect",
     "list_scripts",
+    "list_bin",
+    "list_idle",
     "show_script",
     "list_runtimes",
     "logs",
+    "quota",
+    "list_quotas",
+    "list_requests",
     "security_audit",
     "list_findings",
 }
@@ -103,7 +113,7 @@ def execute(text: str, *, caller: Caller, verbs: dict[str, Verb]) -> Result:
     except FailedResult as failed:
         return {"success": False, "operation": command.verb, **failed.result}
     except DomainError as error:
-        return refusal(command.verb, str(error), error.code)
+        return {**refusal(command.verb, str(error), error.code), **error.facts}
     except TimedOut as error:
         return refusal(command.verb, str(error), "timeout")
     except DriverError as error:
@@ -135,7 +145,7 @@ class FailedResult(Exception):
         self.result = result
 
 
-def unparsed(text: str, error: CommandError, actor: Actor) -> Result:
+def unparsed(text: str, error: CommandError | DomainError, actor: Actor) -> Result:
     """A line that is no command is an entry too."""
     verb = text.split(" ", 1)[0][:40] or "(empty)"
     try:
@@ -151,18 +161,13 @@ def refusal(verb: str, sentence: str, code: str) -> Result:
 
 def target_of(command: Command) -> str:
     """What the command is about, for the audit: `clone:web`, `base:demo`, …"""
-    if command.verb == "register_base":
+    if command.verb in ("register_base", "import_base"):
         return f"base:{command.values['name']}"
     if command.verb in RUNTIME_VERBS:
         return f"runtime:{command.values['name']}"
     if command.verb in SCRIPT_VERBS:
         return f"script:{command.values['name']}"
-    keys = (
-        ("from", "base")
-        if command.verb == "clone"
-        else ("script", "run", "finding", "name", "vm", "base", "from")
-    )
-    for key in keys:
+    for key in ("from", "base") if command.verb == "clone" else TARGETS:
         if key in command.values:
             return f"{TARGET_KEYS[key]}:{command.values[key]}"
     return ""

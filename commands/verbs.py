@@ -25,6 +25,7 @@ MOST_CLONES = 1000
 MOST_PORT = 65535
 MOST_HOURS = 720
 MOST_LINK = 999_999_999
+MOST_LEASE = 87_600
 MOST_LINES = 100_000
 MOST_REVISIONS = 1_000_000
 MOST_TIMEOUT_MS = 86_400_000
@@ -100,6 +101,7 @@ def flag(name: str) -> Key:
 
 NEW_NAME = Key("name", "NAME", machine_name)
 CLONE = Key("name", "NAME", names="clones")
+BINNED = Key("name", "NAME", names="binned")
 VM = Key("vm", "NAME", names="clones")
 BASE = Key("base", "NAME", names="bases")
 FROM = Key("from", "CLONE", names="clones")
@@ -115,6 +117,11 @@ PATH = Key("path", "cold", one_of(PATHS), words=PATHS)
 EGRESS = Key("egress_ports", "443,8080", egress_ports)
 PORT = Key("port", "8080", number("a TCP port", MOST_PORT))
 HOURS = Key("hours", "24", number("a number of hours", MOST_HOURS))
+LEASE = Key("lease", "24", number("a number of hours", MOST_LEASE))
+LONGER = Key("hours", "24", number("a number of hours", MOST_LEASE))
+USER = Key("user", "NAME")
+TEAM = Key("team", "NAME")
+LEVEL = Key("level", "use", one_of(("read", "use")), words=("read", "use"))
 LINES = Key("lines", "50", number("a number of lines", MOST_LINES))
 TIMEOUT = Key("timeout", "30000", number("a time in ms", MOST_TIMEOUT_MS))
 RUN = Key("run", "12", number("a run's number", MOST_RUN), names="runs")
@@ -132,6 +139,14 @@ STATE = Key("state", "waiting", one_of(FINDING_STATES), words=FINDING_STATES)
 OF_BASE = Key("base", "BASE[@REVISION]", base_reference, names="bases")
 ALIAS = Key("alias", "next")
 WHY = Key("why", "'TEXT'")
+QUOTAS = ("clones", "running", "vcpus", "memory", "disk", "spares", "run_minutes")
+QUOTA = Key("quota", "memory", one_of(QUOTAS), words=QUOTAS)
+LIMIT = Key("limit", "16G")
+OF_USER = Key("user", "NAME")
+OF_TEAM = Key("team", "NAME")
+DEFAULT_OF = Key("default_of", "people", one_of(("people", "teams")), words=("people", "teams"))
+REQUEST = Key("request", "7", number("a request's number", MOST_RUN))
+NOTE = Key("note", "TEXT")
 FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
 
 TABLE = (
@@ -143,6 +158,18 @@ TABLE = (
         keeps_extra=True,
     ),
     Verb("list_bases", "every base you may clone"),
+    Verb(
+        "import_base",
+        "fetch an image over https, or a well-known one, and register it",
+        (NEW_NAME,),
+        (
+            *(Key("digest", "sha256:HEX"), MEMORY, CPUS, Key("ssh_user", "NAME")),
+            *(Key("os", "TEXT"), Key("description", "TEXT")),
+        ),
+        (Key("url", "https://HOST/PATH"), Key("image", "debian-12")),
+    ),
+    Verb("cancel_import", "end an import", (Key("import", "3", number("an import's number", MOST_RUN)),)),
+    Verb("list_images", "the well-known images that can be imported"),
     Verb("list_revisions", "a base's revisions, their stages and aliases", (BASE,)),
     Verb("approve_base", "open a revision for clones, or take a deprecation back", (OF_BASE,), (WHY,)),
     Verb(
@@ -170,7 +197,7 @@ TABLE = (
     Verb(
         "clone",
         "make a copy-on-write clone of a base or of another clone",
-        optional=(NEW_NAME, MEMORY, CPUS, flag("no_start"), flag("live"), COUNT, PATH, EGRESS),
+        optional=(NEW_NAME, MEMORY, CPUS, flag("no_start"), flag("live"), COUNT, PATH, EGRESS, LEASE),
         either=(BASE, FROM),
     ),
     Verb(
@@ -222,7 +249,24 @@ TABLE = (
     Verb("restart", "stop and start a clone", (CLONE,)),
     Verb("pause", "hold a clone's processors", (CLONE,)),
     Verb("resume", "let a paused clone go on", (CLONE,)),
-    Verb("remove", "remove a clone and its disk", (CLONE,)),
+    Verb("remove", "remove a clone and its disk, or put it into the bin", (CLONE,), (flag("bin"),)),
+    Verb("list_bin", "the clones in the recycle bin"),
+    Verb("undelete", "take a clone out of the bin again", (BINNED,), (Key("as", "NAME", machine_name),)),
+    Verb("purge", "delete a clone in the bin for good", (BINNED,)),
+    Verb("extend", "let a clone last longer", (CLONE,), (LONGER,)),
+    Verb(
+        "lease",
+        "how long a clone lasts, or the clones of a team or base",
+        optional=(
+            Key("default", "24", number("a number of hours", MOST_LEASE)),
+            Key("most", "168", number("a number of hours", MOST_LEASE)),
+        ),
+        either=(CLONE, TEAM, BASE),
+    ),
+    Verb("list_idle", "the machines that have done nothing for hours", (), (LONGER,)),
+    Verb("share", "let a person or a team look at a clone, or use it", (CLONE,), (LEVEL,), (USER, TEAM)),
+    Verb("unshare", "take that back", (CLONE,), (), (USER, TEAM)),
+    Verb("transfer", "give a clone to a person or a team", (CLONE,), (), (USER, TEAM)),
     Verb("start_if_stopped", "start a clone unless it runs", (CLONE,)),
     Verb("stop_if_running", "stop a clone if it runs", (CLONE,)),
     Verb("save_state", "keep a clone's memory on disk and stop it", (CLONE,)),
@@ -249,6 +293,24 @@ TABLE = (
     Verb("copy_to", "copy a file or folder into a clone", FILES),
     Verb("copy_from", "copy a file or folder out of a clone", FILES),
     Verb("logs", "the tail of a clone's serial console", (CLONE,), (LINES,)),
+    Verb("quota", "what you may use, and what is left", optional=(OF_USER, OF_TEAM)),
+    Verb("list_quotas", "the quotas of everyone you may see"),
+    Verb(
+        "set_quota",
+        "set a limit: an amount, none, or default for the site's",
+        (QUOTA, LIMIT),
+        either=(OF_USER, OF_TEAM, DEFAULT_OF),
+    ),
+    Verb(
+        "request_quota",
+        "ask for a higher limit until a day",
+        (QUOTA, LIMIT, Key("until", "2026-12-24"), Key("why", "TEXT")),
+        (OF_TEAM,),
+    ),
+    Verb("list_requests", "requests for higher limits"),
+    Verb("approve", "give what a request asks for", (REQUEST,), (NOTE,)),
+    Verb("refuse", "refuse a request, or end early what it gave", (REQUEST, NOTE)),
+    Verb("withdraw_request", "take back your own request", (REQUEST,)),
     Verb("security_audit", "the tail of the audit trail", (), (LINES,)),
     Verb("list_findings", "what the reconciler found to differ between rows and host", (), (STATE,)),
     Verb("decide_finding", "decide on such a difference that waits", (FINDING, DECISION), (NEW_NAME,)),

@@ -11,7 +11,8 @@ from audit.services import actor_of
 from commands.completion import complete
 from commands.dispatch import run_command
 from commands.pages import found, names_for, overview_context
-from commands.service import Caller, Result
+from commands.service import Caller, Result, unparsed
+from cowweb.errors import DomainError
 from cowweb.signed import signed_in
 
 HTTP_STATUS = {
@@ -76,10 +77,8 @@ def api_command(request: HttpRequest) -> JsonResponse:
         line, parameters = None, {}
     if not isinstance(line, str) or not is_texts(parameters):
         sentence = 'Send a JSON object with the command: {"command": "list_bases"}; `parameters` holds texts'
-        return JsonResponse(
-            {"success": False, "operation": "", "output": sentence, "error": sentence, "code": "invalid"},
-            status=400,
-        )
+        refused = unparsed("", DomainError(sentence), actor_of(request, Via.API))
+        return JsonResponse({**refused, "operation": ""}, status=400)
     result = run_command(line, Caller(actor=actor_of(request, Via.API), parameters=parameters))
     status = 200 if result["success"] else HTTP_STATUS.get(result.get("code", ""), 200)
     return JsonResponse(result, status=status)

@@ -12,7 +12,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from audit.consumers import AuditList  # noqa: E402
-from bases.consumers import BaseDetail, BaseList  # noqa: E402
+from bases.consumers import BaseDetail, BaseList, ImportDetail, ImportList  # noqa: E402
 from clones.consumers import BaseTimes, CloneDetail, CloneList, FindingList  # noqa: E402
 from clones.terminal import Terminal  # noqa: E402
 from commands.consumers import Overview  # noqa: E402
@@ -21,6 +21,7 @@ from cowweb.origin import SameOrigin  # noqa: E402
 from links.proxy import GuestHosts  # noqa: E402
 from pools.consumers import PoolDetail  # noqa: E402
 from provisioning.consumers import RunDetail, RunList, RunLog, ScriptList  # noqa: E402
+from quotas.consumers import QuotaList  # noqa: E402
 
 sockets = URLRouter(
     [
@@ -29,6 +30,8 @@ sockets = URLRouter(
         path("ws/clones/<str:name>/", CloneDetail.as_asgi()),
         path("ws/clones/<str:name>/terminal/", Terminal.as_asgi()),
         path("ws/bases/", BaseList.as_asgi()),
+        path("ws/bases/_imports/", ImportList.as_asgi()),
+        path("ws/bases/_imports/<int:pk>/", ImportDetail.as_asgi()),
         path("ws/bases/<str:name>/", BaseDetail.as_asgi()),
         path("ws/bases/<str:name>/pool/", PoolDetail.as_asgi()),
         path("ws/bases/<str:name>/times/", BaseTimes.as_asgi()),
@@ -37,6 +40,7 @@ sockets = URLRouter(
         path("ws/runs/<int:pk>/", RunDetail.as_asgi()),
         path("ws/runs/<int:pk>/log/", RunLog.as_asgi()),
         path("ws/findings/", FindingList.as_asgi()),
+        path("ws/quotas/", QuotaList.as_asgi()),
         path("ws/audit/", AuditList.as_asgi()),
     ]
 )

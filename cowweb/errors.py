@@ -15,6 +15,7 @@ class DomainError(Exception):
         super().__init__(message)
         self.field = field
         self.code = code or type(self).code
+        self.facts: dict[str, object] = {}  # the same for programs, beside the sentence
 
 
 class NotFoundError(DomainError):
@@ -37,6 +38,12 @@ class ForbiddenError(DomainError):
 
 class QuotaError(DomainError):
     code = "quota"
+
+
+class HostFullError(DomainError):
+    """Nobody's quota: the host itself has no room for it."""
+
+    code = "host_full"
 
 
 class UnsafeImageError(DomainError):

@@ -10,9 +10,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
-from cowweb.errors import DomainError, ForbiddenError, NotFoundError, QuotaError
+from cowweb.errors import DomainError, ForbiddenError, HostFullError, NotFoundError, QuotaError
 
-STATUS = {NotFoundError: 404, ForbiddenError: 403, QuotaError: 409}
+STATUS = {NotFoundError: 404, ForbiddenError: 403, QuotaError: 409, HostFullError: 409}
 
 
 def went_to(request: HttpRequest, view: str, /, **kwargs: object) -> HttpResponse:

@@ -65,12 +65,28 @@ COWWEB_MEMORY = Path(
 COWWEB_MAX_CLONES = int(env("COWWEB_MAX_CLONES", "64"))
 COWWEB_MAX_MEMORY_MB = int(env("COWWEB_MAX_MEMORY_MB", "0"))
 COWWEB_MAX_CPUS = int(env("COWWEB_MAX_CPUS", "0"))
+# How much may be promised, and how much stays free whatever is asked for
+COWWEB_MEMORY_COMMIT = int(env("COWWEB_MEMORY_COMMIT", "150"))
+COWWEB_MEMORY_RESERVE_MB = int(env("COWWEB_MEMORY_RESERVE_MB", "256"))
+COWWEB_DISK_RESERVE_MB = int(env("COWWEB_DISK_RESERVE_MB", "512"))
 COWWEB_CHAIN_WARN_DEPTH = int(env("COWWEB_CHAIN_WARN_DEPTH", "8"))
 COWWEB_READY_TIMEOUT_S = int(env("COWWEB_READY_TIMEOUT_S", "180"))
 COWWEB_STOP_GRACE_S = int(env("COWWEB_STOP_GRACE_S", "20"))
 COWWEB_RUN_OUTPUT_BYTES = int(env("COWWEB_RUN_OUTPUT_BYTES", str(256 * 1024 * 1024)))
 COWWEB_OUTPUT_DAYS = int(env("COWWEB_OUTPUT_DAYS", "0"))
+# Leases; 0 hours for no end
+COWWEB_LEASE_HOURS = int(env("COWWEB_LEASE_HOURS", "168"))
+COWWEB_LEASE_MOST_HOURS = int(env("COWWEB_LEASE_MOST_HOURS", "720"))
+COWWEB_LEASE_GRACE_HOURS = int(env("COWWEB_LEASE_GRACE_HOURS", "24"))
+COWWEB_BIN_HOURS = int(env("COWWEB_BIN_HOURS", "72"))
+COWWEB_IDLE_HOURS = int(env("COWWEB_IDLE_HOURS", "12"))
+COWWEB_IDLE_CPU_PERCENT = int(env("COWWEB_IDLE_CPU_PERCENT", "10"))
+COWWEB_AUDIT_SYSLOG = env("COWWEB_AUDIT_SYSLOG")
+COWWEB_AUDIT_WEBHOOK = env("COWWEB_AUDIT_WEBHOOK")
+COWWEB_AUDIT_WEBHOOK_SECRET = env("COWWEB_AUDIT_WEBHOOK_SECRET")
 COWWEB_PARALLEL_JOBS = int(env("COWWEB_PARALLEL_JOBS", "16"))
+COWWEB_COMMANDS_PER_MINUTE = int(env("COWWEB_COMMANDS_PER_MINUTE", "3000"))
+COWWEB_COSTLY_PER_MINUTE = int(env("COWWEB_COSTLY_PER_MINUTE", "600"))
 # The registry of bases
 COWWEB_FOUR_EYES = env_flag("COWWEB_FOUR_EYES", default=False)
 COWWEB_VERIFY_DAYS = float(env("COWWEB_VERIFY_DAYS", "7"))
@@ -103,12 +119,14 @@ INSTALLED_APPS = [
     "cowweb",
     "audit",
     "people",
+    "quotas",
     "hosts",
     "bases",
     "pools",
     "clones",
     "links",
     "provisioning",
+    "reports",
     "commands",
 ]
 
@@ -123,6 +141,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "people.middleware.TokenMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "cowweb.pace.PaceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

@@ -9,6 +9,8 @@ Example::
 
 from datetime import datetime
 
+from django.utils import timezone
+
 SIZE_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 UNKNOWN = "\N{EN DASH}"
 SECOND_MS = 1000
@@ -62,3 +64,8 @@ def ago(then: datetime, now: datetime) -> str:
             break
     words = f"{number} {unit}" if number == 1 else f"{number} {unit}s"
     return f"{words} ago" if seconds > 0 else f"in {words}"
+
+
+def moment(when: datetime) -> str:
+    """A point in time in the site's time zone, as sentences have it."""
+    return timezone.localtime(when).strftime("%Y-%m-%d %H:%M %Z")

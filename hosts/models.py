@@ -24,6 +24,7 @@ class Host(models.Model):
     checked_at = models.DateTimeField(null=True)
     reconciled_at = models.DateTimeField(null=True, help_text="when rows and host were last compared")
     reconciled_ms = models.FloatField(null=True, help_text="how long that took")
+    measured = models.JSONField(default=dict, help_text="bytes of memory that each machine has of its own")
 
     def __str__(self) -> str:
         return self.name
@@ -49,7 +50,7 @@ class Job(models.Model):
     worker = models.CharField(max_length=120, blank=True, help_text="boot id, pid and start of the process")
     attempts = models.PositiveIntegerField(default=0)
     failure = models.TextField(blank=True)
-    audit_entry = models.ForeignKey(AuditEntry, null=True, on_delete=models.PROTECT, related_name="+")
+    audit_entry = models.ForeignKey(AuditEntry, null=True, on_delete=models.PROTECT, related_name="jobs")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

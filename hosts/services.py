@@ -27,6 +27,7 @@ def local_driver() -> Driver:
     return driver_for(
         "qemu",
         data=Path(settings.COWWEB_DATA),
+        memory=Path(settings.COWWEB_MEMORY),
         probe_kernel=lambda: probe_kernel(Path(settings.COWWEB_STORE)),
     )
 

@@ -5,9 +5,14 @@ header by itself. Without either, the API answers in JSON instead of leading to 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from audit.models import Via
+from audit.services import actor_of, operation
+from cowweb.errors import DomainError, ForbiddenError
 from people.tokens import token_of
 
 API = "/api/"
@@ -23,6 +28,7 @@ class TokenMiddleware:
             header = request.headers.get("Authorization", "")
             if header[: len(SCHEME)].lower() == SCHEME:
                 if not self.entered(request, header[len(SCHEME) :].strip()):
+                    denied(request)
                     return refused("This token is unknown, revoked or expired: make a new one under Settings")
             elif not request.user.is_authenticated:
                 return refused("Sign in, or send a token: Authorization: Bearer cow_…")
@@ -35,9 +41,25 @@ class TokenMiddleware:
             return False
         request.user = token.user
         request.token_scope = token.scope  # type: ignore[attr-defined]
+        request.token_label = f"{token.name} {token.shown}…"  # type: ignore[attr-defined]
+        request.on_behalf_of = stands_for(token.user)  # type: ignore[attr-defined]
         request.META["HTTP_USER_AGENT"] = f"token {token.name} · {request.headers.get('User-Agent', '')}"
         request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
         return True
+
+
+def stands_for(user: User) -> str:
+    """For whom a program's account works: its team."""
+    person = getattr(user, "person", None)
+    team = person.default_team if person and person.is_service else None
+    return f"team {team}" if team else ""
+
+
+def denied(request: HttpRequest) -> None:
+    """A token that opens nothing is on record, without the token."""
+    request.user = AnonymousUser()
+    with suppress(DomainError), operation(actor_of(request, Via.API), "sign_in", target=request.path):
+        raise ForbiddenError("A token that is unknown, revoked or expired")
 
 
 def refused(sentence: str) -> JsonResponse:

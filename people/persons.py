@@ -6,7 +6,7 @@ from django.db import transaction
 from audit.services import Actor, operation
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
 from cowweb.live import ring
-from cowweb.roles import Role, administers
+from cowweb.roles import Role, administers, role_of
 from people.models import Person, Team
 from people.rights import USE, is_in, require_administrator
 
@@ -27,7 +27,7 @@ def person_named(name: str) -> User:
 
 def role_set(*, user: User, role: str, actor: Actor) -> User:
     """Makes a person a member, curator, auditor or administrator of the site."""
-    with operation(actor, "set_role", target=f"user:{user.username}", params={"role": role}):
+    with operation(actor, "set_role", target=f"user:{user.username}", params={"role": role}) as op:
         require_administrator(actor)
         if role not in Role.values:
             raise DomainError(
@@ -37,6 +37,7 @@ def role_set(*, user: User, role: str, actor: Actor) -> User:
         with transaction.atomic():
             if not is_superuser:
                 kept_an_administrator(user)
+            op.changed({"role": str(role_of(person_named(user.username)))}, {"role": role})
             User.objects.filter(pk=user.pk).update(is_superuser=is_superuser, is_staff=is_staff)
             Person.objects.update_or_create(user=user, defaults={"is_auditor": is_auditor})
             ring("people", "clones", "bases", "runs", "audit")
@@ -45,13 +46,14 @@ def role_set(*, user: User, role: str, actor: Actor) -> User:
 
 def active_set(*, user: User, active: bool, actor: Actor) -> User:
     """Disables a person, at once and everywhere: pages, sockets, tokens; or lets them in again."""
-    with operation(actor, "enable_user" if active else "disable_user", target=f"user:{user.username}"):
+    with operation(actor, "enable_user" if active else "disable_user", target=f"user:{user.username}") as op:
         require_administrator(actor)
         with transaction.atomic():
             if not active:
                 kept_an_administrator(user)
             if not User.objects.filter(pk=user.pk, is_active=not active).update(is_active=active):
                 raise ConflictError(f"{user.username} is {'enabled' if active else 'disabled'} already")
+            op.changed({"is_active": not active}, {"is_active": active})
             ring("people")
         return person_named(user.username)
 
@@ -62,15 +64,22 @@ def kept_an_administrator(leaving: User) -> None:
         raise ConflictError(f"{leaving.username} is the last administrator: name another one first")
 
 
+def settings_of(user: User) -> dict[str, str]:
+    person = getattr(user, "person", None)
+    team = person.default_team if person else None
+    return {"full_name": user.first_name, "email": user.email, "team": team.name if team else "none"}
+
+
 def settings_set(*, user: User, full_name: str, email: str, team: Team | None, actor: Actor) -> User:
     """A person's own settings."""
     params = {"full_name": full_name, "email": email, "team": team.name if team else "none"}
-    with operation(actor, "edit_settings", target=f"user:{user.username}", params=params):
+    with operation(actor, "edit_settings", target=f"user:{user.username}", params=params) as op:
         if actor.user != user:
             raise ForbiddenError("Settings are each person's own")
         if team and not is_in(user, team, USE):
             raise DomainError(f"You make no clones for {team}: choose another team", field="team")
         with transaction.atomic():
+            op.changed(settings_of(person_named(user.username)), params)
             User.objects.filter(pk=user.pk).update(first_name=full_name[:150], email=email)
             Person.objects.update_or_create(user=user, defaults={"default_team": team})
         return person_named(user.username)

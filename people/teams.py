@@ -69,14 +69,16 @@ def member_set(*, team: Team, user: User, role: str, actor: Actor) -> Membership
     """Brings a person into a team, or changes their place in it."""
     with operation(
         actor, "set_member", target=f"team:{team.name}", params={"who": user.username, "role": role}
-    ):
+    ) as op:
         require_team(actor, OWN, team)
         if role not in Role.values:
             raise DomainError(NO_PLACE.format(role), field="role")
         with transaction.atomic():
             if role != Role.OWNER:
                 kept_an_owner(team, user)
+            before = team.memberships.filter(user=user).values("role").first()
             membership = placed(team, user, role)
+            op.changed(before or {"role": None}, {"role": role})
             ring("people", "clones")
         return membership
 

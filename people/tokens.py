@@ -85,7 +85,12 @@ def token_revoke(*, token: Token, actor: Actor) -> None:
 
 def token_of(secret: str, *, address: str) -> Token | None:
     """The valid token with this secret; notes when and from where it was used."""
-    found = Token.objects.valid().select_related("user__person").filter(digest=secrets.digest(secret)).first()
+    found = (
+        Token.objects.valid()
+        .select_related("user__person__default_team")
+        .filter(digest=secrets.digest(secret))
+        .first()
+    )
     if found is None:
         return None
     now = timezone.now()

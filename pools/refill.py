@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from cowweb.errors import HostFullError, QuotaError
 from pools.demand import wanted_spares
 from pools.models import Pool, Spare, Template
 from pools.services import template_for
@@ -38,7 +39,10 @@ def pool_refilled(pool: Pool) -> int:
     spares_given_up(ready.order_by("-pk")[wanted:], NOT_NEEDED)
     if template is None or not may_fill(pool, template, wanted):
         return 0
-    spare_wanted(template)
+    try:
+        spare_wanted(template)
+    except (HostFullError, QuotaError):
+        return 0  # as soon as there is room again
     return 1
 
 

@@ -23,6 +23,7 @@ from hosts.models import Job
 from hosts.services import local_driver, room
 from pools.models import Pool, Template
 from pools.specs import boot_of
+from pools.usage import spares_allowed
 
 Status = Template.Status
 BUILD = "pools.tasks.template_build_task"
@@ -87,13 +88,15 @@ def pool_of(base: BaseImage) -> Pool:
 
 def pool_set(*, base: BaseImage, actor: Actor, **changes: int | bool) -> Pool:
     """What a curator wishes of a base's pool."""
-    with operation(actor, "set_pool", target=f"base:{base.name}", params=changes):
+    with operation(actor, "set_pool", target=f"base:{base.name}", params=changes) as op:
         curators_only(actor)
         pool = pool_of(base)
+        op.changed({name: getattr(pool, name) for name in changes}, changes)
         for name, value in changes.items():
             setattr(pool, name, value)
         if pool.minimum > pool.maximum:
             raise ConflictError("The minimum of spares is above the maximum", field="minimum")
+        spares_allowed(base, pool.minimum)
         pool.save(update_fields=list(changes))
         if pool.minimum and base.current:
             template_wanted(base.current, memory_mb=base.memory_mb, cpus=base.cpus)

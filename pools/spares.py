@@ -29,6 +29,7 @@ from pools.building import memory_there
 from pools.demand import asked_once
 from pools.models import Spare, Template
 from pools.specs import spare_machine
+from pools.usage import spare_checked
 
 Status = Spare.Status
 FILL = "pools.tasks.spare_fill_task"
@@ -61,6 +62,7 @@ def counted(template: Template, spare: Spare | None) -> Spare | None:
 def spare_wanted(template: Template) -> tuple[Spare, Job]:
     with transaction.atomic():
         spare = Spare.objects.create(template=template)
+        spare_checked(spare)
         job = enqueue(FILL, spare.pk)
         ring("pools")
     return spare, job

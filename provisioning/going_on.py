@@ -13,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from audit.services import Actor, operation
+from clones.admission import admitted
 from clones.models import Clone
 from clones.services import Asked, clone_moved, clone_start
 from cowweb.errors import ConflictError, DomainError
@@ -22,6 +23,7 @@ from people import rights
 from provisioning.models import Run, RunPhase
 from provisioning.output import Recorder
 from provisioning.services import RUN, Ordered
+from provisioning.usage import minutes_checked
 from provisioning.work import clone_now
 
 Status = Run.Status
@@ -97,7 +99,8 @@ def requeued(run: Run, first: RunPhase) -> None:
     script = run.phases.get(name=Name.SCRIPT)
     runs_script = first.position <= script.position
     before = f"{run.get_status_display()}: {run.failure}"
-    changes = {**AS_QUEUED, "status": Status.QUEUED, "attempt": F("attempt") + 1}
+    spent_s = F("spent_s") + (run.elapsed_ms or 0) / 1000
+    changes = {**AS_QUEUED, "status": Status.QUEUED, "attempt": F("attempt") + 1, "spent_s": spent_s}
     if runs_script:
         changes |= {"exit_code": None, "progress_percent": None, "progress_item": "", "progress_message": ""}
     if not Run.objects.retryable().filter(pk=run.pk).update(**changes):
@@ -110,6 +113,7 @@ def requeued(run: Run, first: RunPhase) -> None:
     later.update(state=State.PENDING, note="", ms=None, started_at=None)
     if runs_script or run.phases.filter(name=Name.CHECKS, state=State.PENDING).exists():
         machine_wanted(run)
+    minutes_checked(run)
     run.refresh_from_db()
     note = f"Attempt {run.attempt}: goes on from {first.get_name_display()}. Before: {before}"
     Recorder(run).note(note)
@@ -127,6 +131,7 @@ def machine_wanted(run: Run) -> None:
             f"{clone.name} is {clone.status}; a run goes on with a clone that is running, stopped or failed",
             field="run",
         )
+    admitted([clone_now(run)], new=False)
 
 
 def run_keep(*, run: Run, actor: Actor) -> Asked | None:
@@ -134,7 +139,7 @@ def run_keep(*, run: Run, actor: Actor) -> Asked | None:
     with operation(actor, "keep", target=f"run:{run.pk}"):
         rights.require(actor, rights.USE, run)
         clone = run.clone
-        if clone is None or clone.status in (Clone.Status.REMOVING, Clone.Status.REMOVED):
+        if clone is None or clone.status in (Clone.Status.REMOVING, *Clone.GONE):
             raise ConflictError(f"The clone of run {run.pk} was removed", field="run")
         Run.objects.filter(pk=run.pk).update(afterwards=Run.Afterwards.KEEP)
         ring(f"run.{run.pk}")

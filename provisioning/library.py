@@ -69,7 +69,7 @@ def script_save(draft: Draft, *, actor: Actor) -> ScriptVersion:
         "team": draft.team,
         "sha256": digest(draft.text),
     }
-    with operation(actor, "save_script", target=f"script:{draft.name}", params=params):
+    with operation(actor, "save_script", target=f"script:{draft.name}", params=params) as op:
         text = text_accepted(draft)
         team = team_named(draft.team, actor) if draft.team else None
         with transaction.atomic():
@@ -78,6 +78,7 @@ def script_save(draft: Draft, *, actor: Actor) -> ScriptVersion:
             )
             changeable(script, actor)
             if draft.description is not None:
+                op.changed({"description": script.description}, {"description": draft.description})
                 Script.objects.filter(pk=script.pk).update(description=draft.description)
             if draft.team is not None:
                 Script.objects.filter(pk=script.pk).update(team=team)

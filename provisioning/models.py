@@ -141,6 +141,7 @@ class Run(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    spent_s = models.FloatField(default=0, help_text="seconds of the attempts before this one")
 
     objects = RunQuerySet.as_manager()
 
@@ -166,7 +167,7 @@ class Run(models.Model):
     @property
     def can_be_retried(self) -> bool:
         """Whether there is a clone left to go on with; a removed one leaves only running again."""
-        gone = (Clone.Status.REMOVING, Clone.Status.REMOVED)
+        gone = (Clone.Status.REMOVING, *Clone.GONE)
         return self.status in self.RETRYABLE and self.clone is not None and self.clone.status not in gone
 
     @property

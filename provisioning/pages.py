@@ -12,7 +12,7 @@ from bases.models import BaseImage
 from clones.pages import network_context
 from provisioning.header import Parsed
 from provisioning.header.params import FLAGS
-from provisioning.machine_asked import rows_asked, rows_used
+from provisioning.machine_asked import rows_asked, rows_used, wishes_read
 from provisioning.models import Run, RunPhase, Script
 from provisioning.sending import takes_input
 
@@ -86,11 +86,14 @@ def asked_context(
     usable = BaseImage.objects.visible_to(user).usable().select_related("current")
     base = usable.filter(name=name).first()
     rows = rows_asked(header, base, wishes)
+    read = wishes_read(wishes)
     return {
         "parsed": parsed,
         "header": header,
         "problems": parsed.problems,
         "base": base,
+        "memory_asked": read.get("memory") or header.memory_mb,
+        "cpus_asked": read.get("cpus") or header.cpus,
         "reference": reference,
         "is_empty": not text.strip(),
         "base_missing": bool(name) and base is None,

@@ -16,6 +16,7 @@ from django.db import transaction
 from audit.services import Actor, operation
 from bases.models import BaseImage
 from bases.services import base_open, curators_only
+from clones.admission import admitted
 from clones.services import Wanted, checked_name, clone_row
 from cowweb.errors import DomainError, NameTakenError, NotFoundError
 from cowweb.live import ring
@@ -27,6 +28,7 @@ from provisioning.known_runtimes import known_runtimes
 from provisioning.models import Run, RunPhase, ScriptVersion
 from provisioning.parameters import Value, values_of
 from provisioning.sealed import secrets_sealed
+from provisioning.usage import minutes_checked
 
 Status = Run.Status
 RUN = "provisioning.tasks.run_task"
@@ -184,6 +186,8 @@ def run_row(order: Order, parsed: Parsed, values: Sequence[Value], actor: Actor)
         RunPhase(run=run, name=name, position=position)
         for position, name in enumerate(phases_of(order, parsed))
     )
+    admitted([clone])
+    minutes_checked(run)
     ring("runs")
     return run
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
+from audit import triggers
 from audit.models import Via
 from audit.services import Actor
 from bases.services import Facts, Source, base_register
@@ -21,6 +23,21 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if item.get_closest_marker("long"):
                 item.add_marker(pytest.mark.skip(reason="long: set COWWEB_LONG_TESTS=1"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Tests clear their tables, which the record refuses; `guarded` is for those that are about it."""
+    with django_db_blocker.unblock():
+        triggers.dropped(connection, triggers.LETTING_GO)
+
+
+@pytest.fixture
+def guarded(db):
+    """The record as it is outside of tests: nothing leaves it."""
+    triggers.created(connection)
+    yield
+    triggers.dropped(connection, triggers.LETTING_GO)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from audit.services import operation
-from bases.models import BaseImage, BaseRevision
+from bases.models import AliasMove, BaseAlias, BaseImage, BaseRevision, Import, RevisionMove
 from clones.models import Clone, Snapshot
 from hosts.services import host_look, local_host
 from provisioning.library import Draft, script_save
@@ -28,9 +28,14 @@ PAGES = {
     "base": "/bases/base-0/",
     "base revisions": "/bases/base-0/?tab=revisions",
     "base dependents": "/bases/base-0/?tab=dependents",
+    "base settings": "/bases/base-0/?tab=settings",
+    "imports": "/bases/_imports/",
+    "catalogue": "/bases/_catalogue/",
     "base pool": "/bases/base-0/?tab=pool",
     "clones": "/clones/",
     "clone": "/clones/clone-0/",
+    "clone sharing": "/clones/clone-0/?tab=sharing",
+    "bin": "/clones/_bin/",
     "clone runs": "/clones/clone-0/?tab=runs",
     "clone snapshots": "/clones/clone-0/?tab=snapshots",
     "clone files": "/clones/clone-0/?tab=files",
@@ -47,7 +52,10 @@ PAGES = {
     "script edit": "/scripts/script-0/edit/",
     "hosts": "/hosts/",
     "findings": "/hosts/findings/",
+    "quotas": "/quotas/",
+    "quotas of one": "/quotas/?of=user:admin",
     "audit": "/audit/",
+    "reports": "/reports/",
     "admin bases": "/admin/bases/baseimage/",
     "admin scripts": "/admin/provisioning/script/",
     "admin audit": "/admin/audit/auditentry/",
@@ -65,6 +73,11 @@ def world(site, admin, actor):
             revision = BaseRevision.objects.create(
                 base=base, number=1, digest=f"{number:064}", virtual_size=1 << 30, file_size=1 << 20
             )
+            of_zero = BaseImage.objects.get(name="base-0")
+            BaseAlias.objects.create(base=base, name="lts", revision=revision)
+            RevisionMove.objects.create(revision=of_zero.revisions.first(), after="approved", by_name="a")
+            AliasMove.objects.create(base=of_zero, name="lts", after=of_zero.revisions.first(), by_name="a")
+            Import.objects.create(way="url", name=f"i-{number}", url="https://images.test/", asked_by=admin)
             BaseImage.objects.filter(pk=base.pk).update(current=revision, status="ready")
             owned(number, revision, admin, actor)
 

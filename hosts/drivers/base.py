@@ -188,6 +188,15 @@ class MemoryUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Activity:
+    """What a running machine did and does, as the host sees it. Sums only grow, but for ended connections."""
+
+    cpu_s: float  # processor time since it began
+    sessions: int  # connections to its forwarded ports: shells, terminals, requests
+    traffic_bytes: int  # of its connections, both ways
+
+
+@dataclass(frozen=True, slots=True)
 class ExecResult:
     exit_code: int
     stdout: bytes = b""
@@ -211,6 +220,15 @@ class Enforcement:
 
 
 @dataclass(frozen=True, slots=True)
+class Tick:
+    """One thing that is kept from guests, whether this host can, and why: a sentence for people."""
+
+    name: str
+    holds: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Denied:
     """What a guest tried to reach and may not, since its machine started."""
 
@@ -228,7 +246,20 @@ class HostFacts:
     disk_bytes: int
     disk_free_bytes: int
     egress: Enforcement
+    ticks: tuple[Tick, ...] = ()
     problems: tuple[str, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class HostUse:
+    """What a host has and what of it is free, this moment. Cheap: asks nobody."""
+
+    cpus: int
+    load: float  # processes that run or wait, averaged over a minute
+    memory_bytes: int
+    memory_available_bytes: int
+    disk_bytes: int
+    disk_free_bytes: int
 
 
 class CancelSignal(Protocol):
@@ -330,6 +361,8 @@ class Driver(Protocol):
 
     def facts(self) -> HostFacts: ...
 
+    def use(self) -> HostUse: ...
+
     def image_inspect(self, path: Path) -> ImageInfo:
         """What an image says of itself; nothing that it refers to is opened."""
 
@@ -355,6 +388,9 @@ class Driver(Protocol):
     def layer_put(self, record: MachineRecord, overlay: Path, *, mark: str) -> bool:
         """A running machine goes on writing to `overlay`, an empty layer on its disk. True when its guest
         held its file systems still for that; otherwise what is below is as after a power cut."""
+
+    def layer_sealed(self, disk: Path) -> None:
+        """What was a machine's disk is one no more: nothing but the server may change it or its mode."""
 
     def writes_to(self, record: MachineRecord, mark: str) -> bool:
         """Whether a running machine writes to the layer that `layer_put` put with this mark."""
@@ -419,6 +455,13 @@ class Driver(Protocol):
 
     def memory_use(self, record: MachineRecord) -> MemoryUse:
         """What of its memory is its own; nothing when it does not run. Cheap, asks nobody."""
+
+    def waits_for_room(self, record: MachineRecord) -> bool:
+        """Whether a machine stands still because the host had no room for what its guest wrote. `resume` has
+        it try again. Cheap, asks nobody."""
+
+    def activity(self, records: Sequence[MachineRecord]) -> Mapping[str, Activity]:
+        """What these machines did, by their uuid; those that do not run are left out. Asks no machine."""
 
     def pause(self, record: MachineRecord) -> None: ...
 

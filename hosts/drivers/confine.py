@@ -1,47 +1,57 @@
 """Taking from QEMU what it does not need before it starts.
 
-It never gains privileges. Where the server is root, QEMU loses every capability, and where a user is
-named for it, runs as that user and owns its machine's files.
+It never gains privileges, and learns nothing of our environment. Where the server is root, QEMU loses every
+capability, and runs as a user that only this machine has: its number follows from the machine's uuid, as its
+group does. `Confined` says under whom, `confined` writes the arguments.
+
+Example::
+
+    who = Confined(user=group_of(uuid), groups=(lent,), room="/proc/7/fd/5")
+    subprocess.Popen(confined(argv, who, folder=folder), cwd=folder, env=environment())
 """
 
 import os
-import pwd
-import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from hosts.drivers.errors import NotFound
 from hosts.drivers.process import program
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-def confined(argv: Sequence[str], *, run_as: str | None, group: int | None = None) -> list[str]:
-    """The argument list that starts `argv` confined, under the same pid; as this group where one is given."""
+
+@dataclass(frozen=True, slots=True)
+class Confined:
+    """Under whom a QEMU runs. Without a user it stays who we are, in `group` where there is one."""
+
+    user: int | None = None
+    group: int | None = None
+    groups: tuple[int, ...] = ()  # whose files it may read
+    room: str | None = None  # the mount namespace in which its files can be reached
+    told: Mapping[str, str] | None = None  # its environment
+
+
+def confined(argv: Sequence[str], who: Confined, *, folder: Path) -> list[str]:
+    """The argument list that starts `argv` confined, under the same pid."""
     options = ["--no-new-privs"]
     if os.geteuid() == 0:
-        options += ["--bounding-set=-all", "--inh-caps=-all"]
-        if run_as:
-            user = account(run_as)
-            options += [f"--reuid={user.pw_uid}", f"--regid={group or user.pw_gid}", groups_of(user)]
-        elif group is not None:
-            options += [f"--regid={group}", "--clear-groups"]
-    return [program("setpriv"), *options, "--", program(argv[0]), *argv[1:]]
+        options += ["--bounding-set=-all", "--inh-caps=-all", *_ids(who)]
+    inside = [program("setpriv"), *options, "--", program(argv[0]), *argv[1:]]
+    if who.room:
+        return [program("nsenter"), f"--mount={who.room}", f"--wdns={folder}", "--", *inside]
+    return inside
 
 
-def hand_over(paths: Iterable[Path], *, run_as: str | None) -> None:
-    """Makes the machine's files those of the user that QEMU runs as."""
-    if run_as and os.geteuid() == 0:
-        user = account(run_as)
-        for path in paths:
-            shutil.chown(path, user.pw_uid, user.pw_gid)
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """All that a program that reads strangers' bytes is told: nothing of ours, which holds passwords."""
+    return {"PATH": PATH, "LC_ALL": "C", **(more or {})}
 
 
-def groups_of(user: pwd.struct_passwd) -> str:
-    """The user's groups as an option: what it may open, its own group's files too."""
-    return "--groups=" + ",".join(map(str, os.getgrouplist(user.pw_name, user.pw_gid)))
-
-
-def account(name: str) -> pwd.struct_passwd:
-    try:
-        return pwd.getpwnam(name)
-    except KeyError:
-        raise NotFound(f"this host has no user {name} to run QEMU as") from None
+def _ids(who: Confined) -> list[str]:
+    if who.user is not None:
+        lent = ",".join(map(str, who.groups))
+        ids = [f"--reuid={who.user}", f"--regid={who.user}"]
+        return [*ids, f"--groups={lent}" if lent else "--clear-groups"]
+    if who.group is not None:
+        return [f"--regid={who.group}", "--clear-groups"]
+    return []

@@ -188,9 +188,14 @@ def _may_hold() -> None:
         program("nft")
     except NotFound:
         raise NotFound("nft is not installed: apt-get install nftables") from None
-    spans = [tuple(map(int, line.split())) for line in Path("/proc/self/gid_map").read_text().splitlines()]
-    if not any(first <= FIRST_GROUP and first + count > LAST_GROUP for first, _, count in spans):
+    if not maps_groups(FIRST_GROUP, "gid_map"):
         raise Refused("this container has no group ids to tell machines apart by")
+
+
+def maps_groups(first: int, kind: str) -> bool:
+    """Whether this container has all ids (`gid_map` or `uid_map`) from this one to the last machine's."""
+    spans = [tuple(map(int, line.split())) for line in Path(f"/proc/self/{kind}").read_text().splitlines()]
+    return any(start <= first and start + count > LAST_GROUP for start, _, count in spans)
 
 
 def _tried() -> None:

@@ -17,7 +17,7 @@ from typing import IO
 
 from hosts.drivers.base import CancelSignal, OnPercent
 from hosts.drivers.deadline import Deadline
-from hosts.drivers.process import failure, program
+from hosts.drivers.process import failure, inherited, program
 
 LOOK_S = 0.1
 PERCENT = re.compile(rb"\((\d+(?:\.\d+)?)/100%\)")
@@ -44,7 +44,7 @@ def run_followed(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
-            env={**os.environ, "LC_ALL": "C"},
+            env={**inherited(), "LC_ALL": "C"},
             start_new_session=True,
         )
         assert process.stdout

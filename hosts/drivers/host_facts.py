@@ -6,11 +6,13 @@ import re
 import shutil
 from pathlib import Path
 
-from hosts.drivers.base import AcceleratorVerdict, HostFacts
+from hosts.drivers.base import AcceleratorVerdict, HostFacts, HostUse
 from hosts.drivers.egress import look_again
 from hosts.drivers.errors import DriverError
 from hosts.drivers.machine_args import PROGRAM
 from hosts.drivers.process import program, run
+from hosts.drivers.ticks import ticks
+from hosts.drivers.whose import Whose
 
 NEEDED = (PROGRAM, "qemu-img", "setpriv", "prlimit")
 VERSION = re.compile(r"version (\d+\.\d+(?:\.\d+)?)", re.ASCII)
@@ -18,20 +20,34 @@ ASK_S = 20.0
 KIB = 1024
 
 
-def host_facts(folder: Path, *, verdict: AcceleratorVerdict, run_as: str | None) -> HostFacts:
+def host_facts(folder: Path, *, verdict: AcceleratorVerdict, whose: Whose) -> HostFacts:
     """`folder` is where the disks are; the nearest folder above it that exists is looked at."""
-    memory = _memory()
-    disk = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists()))
+    use = host_use(folder)
     return HostFacts(
         accelerator=verdict,
         hypervisor_version=qemu_version() or "",
+        cpus=use.cpus,
+        memory_bytes=use.memory_bytes,
+        memory_available_bytes=use.memory_available_bytes,
+        disk_bytes=use.disk_bytes,
+        disk_free_bytes=use.disk_free_bytes,
+        egress=look_again(),
+        ticks=ticks(whose),
+        problems=tuple(_problems()),
+    )
+
+
+def host_use(folder: Path) -> HostUse:
+    """`folder` as above."""
+    memory = _memory()
+    disk = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists()))
+    return HostUse(
         cpus=len(os.sched_getaffinity(0)),
+        load=os.getloadavg()[0],
         memory_bytes=memory["MemTotal"],
         memory_available_bytes=memory["MemAvailable"],
         disk_bytes=disk.total,
         disk_free_bytes=disk.free,
-        egress=look_again(),
-        problems=tuple(_problems(run_as)),
     )
 
 
@@ -50,15 +66,13 @@ def _version(path: Path, _changed_ns: int) -> str | None:
     return found.group(1) if found else None
 
 
-def _problems(run_as: str | None) -> list[str]:
+def _problems() -> list[str]:
     problems = []
     for name in NEEDED:
         try:
             program(name)
         except DriverError as error:
             problems.append(str(error))
-    if os.geteuid() == 0 and not run_as:
-        problems.append("the server runs as root and no other user is named for QEMU to run as")
     return problems
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from hosts.drivers.base import BootKind, MachineSpec, PortForward, Started
-from hosts.drivers.confine import confined, hand_over
+from hosts.drivers.confine import Confined, confined, environment
 from hosts.drivers.console import console_trim, tail
 from hosts.drivers.egress import enforcement, hold, let_go
 from hosts.drivers.egress_rules import group_of
@@ -23,6 +23,7 @@ from hosts.drivers.errors import Busy, DriverError, Refused, TimedOut, Unreachab
 from hosts.drivers.firmware import uefi
 from hosts.drivers.forwards import read_forwards
 from hosts.drivers.host_errors import host_errors
+from hosts.drivers.lending import handed_over
 from hosts.drivers.machine_args import FIRMWARE_VARIABLES, MONITOR, SOCKETS, machine_argv
 from hosts.drivers.machine_record import RECORD, process_of, read_record, record_of, write_record
 from hosts.drivers.process import failure
@@ -32,6 +33,7 @@ from hosts.drivers.qmp_pipeline import QmpPipeline
 from hosts.drivers.saved_state import load
 from hosts.drivers.seed import write_seed
 from hosts.drivers.unix_sockets import connected, listening
+from hosts.drivers.whose import Whose
 
 LOG = "qemu.log"
 LOCK = "start.lock"
@@ -39,7 +41,7 @@ READY_S = 30.0
 END_S = 5.0
 
 
-def launch(spec: MachineSpec, *, accelerator: Literal["kvm", "tcg"], run_as: str | None) -> Started:
+def launch(spec: MachineSpec, *, accelerator: Literal["kvm", "tcg"], whose: Whose) -> Started:
     """Starts the machine. Raises Busy when it runs already or its disk is in use."""
     with (
         host_errors("the machine could not be started"),
@@ -50,8 +52,10 @@ def launch(spec: MachineSpec, *, accelerator: Literal["kvm", "tcg"], run_as: str
         with _alone(spec.folder):
             _prepare(spec, undo)
             group = _held(spec, undo)
+            who = whose.confined(spec, group)
             state = ours.enter_context(_saved_state(spec))
-            child = _spawn(spec, accelerator, run_as, group, state, undo)
+            child = _spawn(spec, accelerator, who, state, undo)
+            whose.limited(spec, child.pid)
             process = identify(child.pid)
             if process is None:
                 raise _why_it_ended(child, spec.folder)
@@ -110,8 +114,7 @@ def _held(spec: MachineSpec, undo: contextlib.ExitStack) -> int | None:
 def _spawn(
     spec: MachineSpec,
     accelerator: Literal["kvm", "tcg"],
-    run_as: str | None,
-    group: int | None,
+    who: Confined,
     state: int | None,
     undo: contextlib.ExitStack,
 ) -> subprocess.Popen[bytes]:
@@ -124,11 +127,13 @@ def _spawn(
         log = ours.enter_context(open(spec.folder / LOG, "wb", opener=_private))
         descriptors = {name: server.fileno() for name, server in sockets.items()}
         inherited = [*descriptors.values(), *([state] if state is not None else [])]
-        hand_over([spec.folder, spec.disk, *spec.folder.iterdir()], run_as=run_as)
-        argv = machine_argv(spec, accelerator=accelerator, sockets=descriptors, cut_off=group is None)
+        if who.user is not None:
+            handed_over(spec, who.user)
+        argv = machine_argv(spec, accelerator=accelerator, sockets=descriptors, cut_off=who.group is None)
         child = subprocess.Popen(
-            confined(argv, run_as=run_as, group=group),
+            confined(argv, who, folder=spec.folder),
             cwd=spec.folder,
+            env=environment(who.told),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -182,7 +187,7 @@ def _why_it_ended(child: subprocess.Popen[bytes], folder: Path) -> DriverError:
 def _argv(child: subprocess.Popen[bytes]) -> Sequence[str]:
     """What was started, without what confines it."""
     argv = [str(part) for part in child.args] if isinstance(child.args, list) else []
-    start = argv.index("--") + 1 if "--" in argv else 0
+    start = len(argv) - argv[::-1].index("--") if "--" in argv else 0
     return [Path(argv[start]).name, *argv[start + 1 :]]
 
 

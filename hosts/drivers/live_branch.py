@@ -22,11 +22,11 @@ from pathlib import Path
 from uuid import UUID
 
 from hosts.drivers.base import MachineRecord
-from hosts.drivers.confine import hand_over
 from hosts.drivers.errors import DriverError, NotFound, Refused
 from hosts.drivers.hibernate import same_qemu
 from hosts.drivers.host_errors import host_errors
 from hosts.drivers.layer_names import check_read_only, findable
+from hosts.drivers.lending import handed_to
 from hosts.drivers.lifecycle import QUIT_S, is_ours
 from hosts.drivers.live_disk import FLAT, NODES, disk_among
 from hosts.drivers.machine_args import DISK, MONITOR
@@ -44,13 +44,11 @@ AGAIN_S = 0.0003
 MICRO = 1e6
 
 
-def branch(
-    record: MachineRecord, overlay: Path, *, mark: str, state: Path, run_as: str | None = None
-) -> float:
+def branch(record: MachineRecord, overlay: Path, *, mark: str, state: Path, user: int | None = None) -> float:
     """How long the machine was stopped, in ms. `overlay` is an empty layer on its disk, `state` is made."""
     if not is_ours(record):
         raise NotFound("the machine does not run")
-    hand_over([overlay], run_as=run_as)
+    handed_to(overlay, user)
     with (
         host_errors("the machine's memory could not be written down"),
         new_file(state) as descriptor,

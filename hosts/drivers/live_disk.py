@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from hosts.drivers.base import CancelSignal, MachineRecord, OnPercent
-from hosts.drivers.confine import hand_over
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import DriverError, NotFound
 from hosts.drivers.followed import no_percent
 from hosts.drivers.layer_names import check_read_only, findable
+from hosts.drivers.lending import handed_to
 from hosts.drivers.lifecycle import monitor
 from hosts.drivers.machine_args import DISK
 from hosts.drivers.qga import GuestAgent
@@ -54,13 +54,13 @@ def writes_to(record: MachineRecord, mark: str) -> bool:
         return top_node(qmp) == f"{DISK}-{mark}"
 
 
-def layer_put(record: MachineRecord, overlay: Path, *, mark: str, run_as: str | None = None) -> bool:
+def layer_put(record: MachineRecord, overlay: Path, *, mark: str, user: int | None = None) -> bool:
     """The guest goes on writing to `overlay`, an empty layer on its disk; what it wrote stays as it is.
 
     True when the guest's agent held its file systems still for that moment; otherwise the layer below
     is as after a power cut. `mark`: at most 26 characters, once per machine's life.
     """
-    hand_over([overlay], run_as=run_as)
+    handed_to(overlay, user)
     with monitor(record) as qmp, frozen(Path(record.folder)) as is_frozen:
         node = f"{DISK}-{mark}"
         file = {"driver": "file", "filename": str(overlay)}

@@ -19,7 +19,7 @@ ACCELERATOR_CACHE = "accelerator.json"
 
 
 class Maker(Protocol):
-    def __call__(self, *, data: Path, probe_kernel: ProbeKernel, run_as: str | None) -> Driver: ...
+    def __call__(self, *, data: Path, probe_kernel: ProbeKernel, memory: Path | None) -> Driver: ...
 
 
 def no_kernel() -> Path | None:
@@ -27,19 +27,21 @@ def no_kernel() -> Path | None:
 
 
 def driver_for(
-    kind: str, *, data: Path, probe_kernel: ProbeKernel = no_kernel, run_as: str | None = None
+    kind: str, *, data: Path, probe_kernel: ProbeKernel = no_kernel, memory: Path | None = None
 ) -> Driver:
-    """`probe_kernel` names a kernel to try the accelerator with, as soon as there is one."""
+    """`memory` is where templates' memory is, outside of `data`: with it, machines are users of their own.
+    `probe_kernel` names a kernel to try the accelerator with, as soon as there is one."""
     try:
         make = DRIVERS[kind]
     except KeyError:
         raise NotFound(f"there is no driver named {kind}; known are {', '.join(DRIVERS)}") from None
-    return make(data=data, probe_kernel=probe_kernel, run_as=run_as)
+    return make(data=data, probe_kernel=probe_kernel, memory=memory)
 
 
-def _qemu(*, data: Path, probe_kernel: ProbeKernel, run_as: str | None) -> QemuDriver:
+def _qemu(*, data: Path, probe_kernel: ProbeKernel, memory: Path | None) -> QemuDriver:
     cache_file = data / ACCELERATOR_CACHE
-    return QemuDriver(accelerator=lambda: probe(probe_kernel(), cache_file), disks=data, run_as=run_as)
+    roots = (data, memory) if memory else ()
+    return QemuDriver(accelerator=lambda: probe(probe_kernel(), cache_file), disks=data, roots=roots)
 
 
 DRIVERS: dict[str, Maker] = {"qemu": _qemu}

@@ -21,6 +21,7 @@ from typing import IO
 from hosts.drivers.errors import DriverError, NoSpace, NotFound, TimedOut
 
 STDERR_SHOWN = 2000
+OURS = ("COWWEB_", "DATABASE_URL", "REDIS_URL", "DJANGO_")
 NO_SPACE = "No space left on device"
 
 
@@ -28,6 +29,11 @@ NO_SPACE = "No space left on device"
 class Finished:
     stdout: bytes
     stderr: bytes
+
+
+def inherited() -> dict[str, str]:
+    """Our environment without our settings: passwords of database and queue are nothing for others' code."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
 
 
 def program(name: str) -> str:
@@ -67,7 +73,7 @@ def run(
             stdout=ends[0],
             stderr=ends[1],
             cwd=cwd,
-            env={**os.environ, "LC_ALL": "C", **(env or {})},
+            env={**inherited(), "LC_ALL": "C", **(env or {})},
             start_new_session=True,
         ) as process:
             try:

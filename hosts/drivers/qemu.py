@@ -12,10 +12,21 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers import disk_rebuild, egress, lifecycle, live_branch, live_disk, qemu_img
+from hosts.drivers import (
+    activity,
+    cgroups,
+    disk_rebuild,
+    egress,
+    full_disk,
+    lifecycle,
+    live_branch,
+    live_disk,
+    qemu_img,
+)
 from hosts.drivers.adopt import running_machines
 from hosts.drivers.base import (
     AcceleratorVerdict,
+    Activity,
     CancelSignal,
     Channel,
     CheckResult,
@@ -25,6 +36,7 @@ from hosts.drivers.base import (
     Enforcement,
     Guest,
     HostFacts,
+    HostUse,
     ImageInfo,
     MachineRecord,
     MachineSpec,
@@ -43,11 +55,13 @@ from hosts.drivers.fingerprint import fingerprint
 from hosts.drivers.forwards import read_forwards
 from hosts.drivers.guest import open_guest, open_terminal
 from hosts.drivers.hibernate import save_whole_and_end
-from hosts.drivers.host_facts import host_facts
+from hosts.drivers.host_facts import host_facts, host_use
 from hosts.drivers.launch import launch
+from hosts.drivers.lending import taken_back
 from hosts.drivers.memory_use import NOTHING, memory_use
 from hosts.drivers.qcow2 import read_header
 from hosts.drivers.qcow2_overlay import overlay_write, writable
+from hosts.drivers.whose import Whose
 
 SNAPSHOT_S = 120.0
 
@@ -58,15 +72,22 @@ class QemuDriver:
     kind = "qemu"
 
     def __init__(
-        self, *, accelerator: Callable[[], AcceleratorVerdict], disks: Path, run_as: str | None = None
+        self, *, accelerator: Callable[[], AcceleratorVerdict], disks: Path, roots: tuple[Path, ...] = ()
     ) -> None:
-        """`disks` is the folder whose room counts; `run_as` is the user QEMU gets where we are root."""
-        self.accelerator = accelerator
+        """`disks` is the folder whose room counts. Where we are root and `roots` are given, the folders that
+        all files of machines are in, each machine runs as a user of its own."""
+        self.whose = Whose(roots)
+        self.probed = accelerator
         self.disks = disks
-        self.run_as = run_as
+
+    def accelerator(self) -> AcceleratorVerdict:
+        return self.whose.accelerated(self.probed())
 
     def facts(self) -> HostFacts:
-        return host_facts(self.disks, verdict=self.accelerator(), run_as=self.run_as)
+        return host_facts(self.disks, verdict=self.accelerator(), whose=self.whose)
+
+    def use(self) -> HostUse:
+        return host_use(self.disks)
 
     # Images
 
@@ -104,7 +125,10 @@ class QemuDriver:
         disk_rebuild.standalone(disk, target, on_percent=on_percent, cancel=cancel)
 
     def layer_put(self, record: MachineRecord, overlay: Path, *, mark: str) -> bool:
-        return live_disk.layer_put(record, overlay, mark=mark, run_as=self.run_as)
+        return live_disk.layer_put(record, overlay, mark=mark, user=self.whose.user_of(record))
+
+    def layer_sealed(self, disk: Path) -> None:
+        taken_back(disk)
 
     def writes_to(self, record: MachineRecord, mark: str) -> bool:
         return live_disk.writes_to(record, mark)
@@ -117,7 +141,7 @@ class QemuDriver:
     # Machines
 
     def start(self, spec: MachineSpec) -> Started:
-        return launch(spec, accelerator=self.accelerator().accelerator, run_as=self.run_as)
+        return launch(spec, accelerator=self.accelerator().accelerator, whose=self.whose)
 
     def running(self, root: Path) -> tuple[MachineRecord, ...]:
         """Every machine below this folder that runs, known to anyone or not."""
@@ -147,6 +171,7 @@ class QemuDriver:
         return egress.end(uuid)
 
     def egress_stale(self, before: Collection[int]) -> Collection[int]:
+        cgroups.swept()
         return egress.stale(before)
 
     def save_and_end(self, record: MachineRecord, state: Path) -> float:
@@ -156,7 +181,7 @@ class QemuDriver:
         return save_whole_and_end(record, state)
 
     def branch(self, record: MachineRecord, overlay: Path, *, mark: str, state: Path) -> float:
-        return live_branch.branch(record, overlay, mark=mark, state=state, run_as=self.run_as)
+        return live_branch.branch(record, overlay, mark=mark, state=state, user=self.whose.user_of(record))
 
     def branch_ended(self, record: MachineRecord) -> None:
         live_branch.branch_ended(record)
@@ -173,9 +198,16 @@ class QemuDriver:
     def memory_use(self, record: MachineRecord) -> MemoryUse:
         return memory_use(record.pid) if lifecycle.is_ours(record) else NOTHING
 
+    def activity(self, records: Sequence[MachineRecord]) -> Mapping[str, Activity]:
+        ours = {record.pid: record.uuid for record in records if lifecycle.is_ours(record)}
+        return {ours[pid]: found for pid, found in activity.activity(ours).items()}
+
     def disk_full(self, record: MachineRecord) -> bool:
         """Whether a paused machine waits for room on the host; `resume` once there is."""
         return lifecycle.disk_full(record)
+
+    def waits_for_room(self, record: MachineRecord) -> bool:
+        return full_disk.waits_for_room(Path(record.folder)) and lifecycle.is_ours(record)
 
     def pause(self, record: MachineRecord) -> None:
         with lifecycle.monitor(record) as qmp:

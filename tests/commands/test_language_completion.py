@@ -20,7 +20,8 @@ def test_an_empty_line_offers_every_verb_with_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("text", "options"),
     [
-        ("li", ["list_bases", "list_revisions", "list_scripts", "list"]),
+        ("list_s", ["list_scripts"]),
+        ("  stop", ["stop", "stop_if_running"]),
         ("  start", ["start", "start_if_stopped"]),
         ("inspect ", ["name="]),
         (
@@ -36,12 +37,13 @@ def test_an_empty_line_offers_every_verb_with_what_it_does() -> None:
                 "count=",
                 "path=",
                 "egress_ports=",
+                "lease=",
             ],
         ),
         ("clone ba", ["base="]),
         (
             "clone base=x ",
-            ["name=", "memory=", "cpus=", "no_start=", "live=", "count=", "path=", "egress_ports="],
+            ["name=", "memory=", "cpus=", "no_start=", "live=", "count=", "path=", "egress_ports=", "lease="],
         ),
         ("clone base=x no_start na", ["name="]),
         ("clone base=x path=", ["cold", "memory", "spare"]),

@@ -15,7 +15,8 @@ def refusal(text: str) -> str:
 
 def minimal(verb: str) -> str:
     keys = (*VERBS[verb].either[:1], *VERBS[verb].required)
-    return " ".join([verb, *(f"{key.name}={'1' if key.check else 'x'}" for key in keys)])
+    values = {key.name: key.words[0] if key.words else "1" if key.check else "x" for key in keys}
+    return " ".join([verb, *(f"{name}={value}" for name, value in values.items())])
 
 
 def test_the_origins_commands_are_understood() -> None:
@@ -47,8 +48,11 @@ start_if_stopped stop_if_running save_state restore_state snapshot restore execu
 security_audit cancel send retry keep save_script list_scripts show_script remove_script
 flatten promote rebase"""
 ADDED_VERBS = """
-set_egress forward share_port revoke_link list_revisions approve_base deprecate_base retire_base alias_base
-rollback_base verify_base base_visibility list_runtimes register_runtime remove_runtime install_runtime"""
+set_egress forward share_port revoke_link list_revisions approve_base deprecate_base retire_base
+alias_base rollback_base verify_base base_visibility list_findings decide_finding quota list_quotas
+set_quota request_quota list_requests approve refuse withdraw_request extend lease list_bin undelete
+purge list_idle share unshare transfer import_base cancel_import list_images list_runtimes register_runtime
+remove_runtime install_runtime"""
 
 
 def test_the_verbs_are_those_of_the_contract() -> None:

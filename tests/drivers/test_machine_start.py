@@ -13,7 +13,6 @@ from hosts.drivers.base import Boot, BootKind, MachineStatus, SeedKind
 from hosts.drivers.errors import Busy, DriverError, NotFound
 from hosts.drivers.machine_args import machine_argv
 from hosts.drivers.machine_record import read_record
-from hosts.drivers.qemu import QemuDriver
 
 SOCKETS = {"qmp.sock": 3, "qga.sock": 4, "agent.sock": 5}
 
@@ -58,16 +57,6 @@ def test_qemu_can_do_nothing_that_it_need_not(driver, empty_machine):
     assert facts["Seccomp"] == "2"
     assert int(facts["CapEff"], 16) == 0
     assert os.getsid(record.pid) == record.pid
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give QEMU another user")
-def test_qemu_runs_as_the_user_it_is_given(tmp_path, empty_machine, driver):
-    spec = empty_machine()
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)
-    record = QemuDriver(accelerator=driver.accelerator, disks=tmp_path, run_as="nobody").start(spec).record
-    assert Path(f"/proc/{record.pid}").stat().st_uid != 0
-    assert driver.status(record) is MachineStatus.RUNNING
 
 
 def test_a_path_longer_than_a_socket_address_works(driver, empty_machine, tmp_path):

@@ -12,12 +12,15 @@ from audit.models import Via
 from audit.services import Actor
 from bases.services import Facts, Source, base_register
 from clones.models import Clone, Snapshot
+from hosts.findings import Kind, Noted, finding_noted
 from hosts.services import host_look, local_host
 from links.models import ShareLink
 from people.models import Invitation, Token
 from pools.models import Template
 from provisioning.library import Draft, script_save
 from provisioning.models import Run, RunPhase
+from quotas.models import Quota, Raise
+from quotas.setting import default_account, person_account, quota_set
 from tests.people.conftest import crowd  # noqa: F401 - a fixture
 
 SCRIPT = "#!/bin/sh\n# kvm-infra-use: demo\necho ok\n"
@@ -59,8 +62,21 @@ def world(site, crowd, image):  # noqa: F811
     )
     link = ShareLink.objects.create(clone=clone, port=8080, created_by=crowd.member, expires_at=later)
     template = Template.objects.create(revision=base.current, memory_mb=64, cpus=1, status="ready")
+    finding = finding_noted(Noted(Kind.FILE, "store/notes.txt", "a file that no row knows"))
+    quota_set(account=default_account("people"), quota=Quota.CLONES, most=2, actor=boss)
+    request = Raise.objects.create(
+        account=person_account(crowd.member),
+        quota="clones",
+        most=3,
+        why="x",
+        until=later,
+        asked_by=crowd.member,
+    )
     return SimpleNamespace(
+        finding=finding,
         people=crowd,
+        request=request,
+        day=timezone.localdate() + timedelta(days=1),
         base=base,
         clone=clone,
         run=run,

@@ -35,9 +35,14 @@ FORM = {
     "text": "# kvm-infra-use: demo\n",
     "script": "# kvm-infra-use: demo\n",
     "command": "list_bases",
+    "decision": "leave",
 }
 # Where the usual form or no query does not lead to the one object of its kind.
-FORMS = {"/clones/_bulk/": {"name": "web"}}
+FORMS = {
+    "/clones/_bulk/": {"name": "web"},
+    "/quotas/_set/": {"of": "user:member", "quota": "clones", "limit": "2"},
+    "/quotas/requests/<pk>/decide/": {"verb": "approve"},
+}
 QUERIES = {"/runs/compare/": "?b={run}"}
 LINES = {
     "register_base": "name=more disk=disk.qcow2",
@@ -58,9 +63,18 @@ LINES = {
     "restore": "name=web snapshot_name=before",
     "promote": "name=web as=demo",
     "execute": "vm=web command=true",
+    "decide_finding": "finding={finding} decision=leave",
     "copy_to": "vm=web local=deploy.sh remote=/root/x",
     "copy_from": "vm=web remote=/root/x local=y",
-    **dict.fromkeys(("list_bases", "list_scripts", "list", "status", "security_audit"), ""),
+    "quota": "user=member",
+    "set_quota": "user=member quota=clones limit=2",
+    "request_quota": "quota=running limit=3 until={day} why=x",
+    "approve": "request={request}",
+    "refuse": "request={request} note=no",
+    "withdraw_request": "request={request}",
+    "list_quotas": "",
+    "list_requests": "",
+    **dict.fromkeys(("list_bases", "list_scripts", "list", "status", "security_audit", "list_findings"), ""),
 }
 USUAL = "name=web"
 
@@ -98,8 +112,10 @@ def arguments(door: str, world) -> dict[str, str]:
         "runs": world.run.pk,
         "templates": world.template.pk,
         "links": world.link.pk,
+        "findings": world.finding.pk,
         "_tokens": world.token.pk,
         "_withdraw": world.invited.pk,
+        "requests": world.request.pk,
     }
     words = door.split("/")
     found: dict[str, str] = {"port": "8080", "action": "start", "snapshot": "before", "verb": "restore"}
@@ -123,4 +139,11 @@ def form(door: str) -> dict[str, str]:
 
 
 def line(verb: str, world) -> str:
-    return f"{verb} {LINES.get(verb, USUAL)}".format(run=world.run.pk, link=world.link.pk).strip()
+    named = {
+        "run": world.run.pk,
+        "link": world.link.pk,
+        "request": world.request.pk,
+        "day": world.day,
+        "finding": world.finding.pk,
+    }
+    return f"{verb} {LINES.get(verb, USUAL)}".format(**named).strip()

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import pwd
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -16,6 +18,14 @@ from commands.follow import Follower
 from commands.service import Caller
 from cowweb.errors import DomainError
 from cowweb.people import user_named
+
+
+def account() -> str:
+    """The account on this host that typed the command, which `--as` gives to someone else."""
+    try:
+        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def parameters_in(name: str) -> dict[str, str]:
@@ -47,7 +57,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, line: str, json: bool, user: str, parameters: str, **options: Any) -> None:
         try:
-            actor = Actor(user=user_named(user), via=Via.SHELL, agent="manage.py cow")
+            typed_by = account() if user else ""
+            actor = Actor(user=user_named(user), via=Via.SHELL, agent="manage.py cow", on_behalf_of=typed_by)
             given = parameters_in(parameters)
         except DomainError as error:
             self.stderr.write(str(error))

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('people', '0002_access'),
-        ('provisioning', '0011_runtimes'),
+        ('provisioning', '0012_runtimes'),
     ]
 
     operations = [

@@ -1,0 +1,199 @@
+"""The reports as tables. Each shows what its reader may see: everything, or their own and their teams'.
+
+Example::
+
+    REPORTS["holdings"](user, 30)      # a Table: who holds what
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.utils import timezone
+
+from audit.models import AuditEntry, AuditOutcome
+from bases.models import BaseImage
+from clones.models import Clone, MachineHours
+from cowweb.roles import audits, sees_everything
+from people.rights import SEE, teams_giving
+
+ROWS = 500
+HOUR_S = 3600
+REASON_CHARACTERS = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`kind` says how its values are written: text, number, bytes, mib, hours or when."""
+
+    label: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    name: str
+    title: str
+    nothing: str
+    columns: tuple[Column, ...]
+    rows: list[list[Any]]
+
+    @property
+    def cells(self) -> list[list[dict[str, Any]]]:
+        """For the page: each value with how it is written."""
+        return [
+            [
+                {"label": column.label, "kind": column.kind, "value": value}
+                for column, value in zip(self.columns, row, strict=True)
+            ]
+            for row in self.rows
+        ]
+
+
+def holdings(user: User, days: int) -> Table:
+    """Who holds what now."""
+    active = Q(status__in=Clone.ACTIVE)
+    found = (
+        Clone.objects.live()
+        .visible_to(user)
+        .order_by()
+        .values("owner__username", "team__name")
+        .annotate(
+            clones=Count("pk"),
+            running=Count("pk", filter=active),
+            memory=Sum("memory_mb", filter=active, default=0),
+            taken=Sum("disk_bytes", default=0),
+        )
+        .order_by("-memory", "-taken", "owner__username")[:ROWS]
+    )
+    return Table(
+        "holdings",
+        "Who holds what",
+        "Nobody holds a clone.",
+        (
+            *(Column("Owner"), Column("Team"), Column("Clones", "number"), Column("Running", "number")),
+            *(Column("Memory", "mib"), Column("Disk", "bytes")),
+        ),
+        [
+            [
+                *(row["owner__username"], row["team__name"], row["clones"], row["running"]),
+                *(row["memory"], row["taken"]),
+            ]
+            for row in found
+        ],
+    )
+
+
+def hours_seen(user: User, days: int) -> QuerySet[MachineHours]:
+    """The machine hours of these days that the user may see."""
+    since = timezone.localdate() - timedelta(days=days - 1)
+    found = MachineHours.objects.filter(day__gte=since)
+    if sees_everything(user):
+        return found
+    return found.filter(Q(owner_name=user.username) | Q(team__in=teams_giving(user, SEE)))
+
+
+def hours(user: User, days: int) -> Table:
+    """Hours that machines ran, by day, team and base."""
+    found = (
+        hours_seen(user, days)
+        .values("day", "team_name", "base_name")
+        .annotate(seconds=Sum("seconds"))
+        .order_by("-day", "team_name", "base_name")
+    )
+    rows = [
+        [row["day"], row["team_name"] or None, row["base_name"], round(row["seconds"] / HOUR_S, 2)]
+        for row in found
+    ]
+    columns = (Column("Day"), Column("Team"), Column("Base"), Column("Hours", "hours"))
+    return Table("hours", "Machine hours", "No machine ran in this time.", columns, rows)
+
+
+def idle(user: User, days: int) -> Table:
+    """Running machines that do nothing."""
+    found = Clone.objects.idle().visible_to(user).for_list().order_by("activity__active_at")[:ROWS]
+    rows = [
+        [
+            *(one.name, one.owner.username, one.team.name if one.team else None),
+            *(one.revision.base.name, one.memory_mb, one.activity.active_at, one.activity.what),
+        ]
+        for one in found
+    ]
+    columns = (
+        *(Column("Clone", "clone"), Column("Owner"), Column("Team"), Column("Base")),
+        *(Column("Memory", "mib"), Column("Idle since", "when"), Column("Before that")),
+    )
+    return Table("idle", "Idle machines", "Every machine that runs is at work.", columns, rows)
+
+
+def images(user: User, days: int) -> Table:
+    """How old the images are that clones are made of, oldest first."""
+    live = Clone.objects.live().order_by()
+    every = Counter(dict(live.values_list("revision__base").annotate(Count("pk"))))
+    newest = live.filter(revision__current_of__isnull=False)
+    current = Counter(dict(newest.values_list("revision").annotate(Count("pk"))))
+    found = (
+        BaseImage.objects.visible_to(user)
+        .filter(current__isnull=False)
+        .select_related("current")
+        .order_by("current__created_at")[:ROWS]
+    )
+    now = timezone.now()
+    rows = [
+        [
+            *(base.name, f"{base.name}@{base.current.number}", base.status, base.current.created_at),
+            *(
+                (now - base.current.created_at).days,
+                every[base.pk],
+                every[base.pk] - current[base.current.pk],
+            ),
+        ]
+        for base in found
+        if base.current
+    ]
+    columns = (
+        *(Column("Base", "base"), Column("Revision"), Column("Status"), Column("Made", "when")),
+        *(Column("Days", "number"), Column("Clones", "number"), Column("On older revisions", "number")),
+    )
+    return Table("images", "Image age", "There is no image yet.", columns, rows)
+
+
+def denied(user: User, days: int) -> Table:
+    """What was refused to whom."""
+    since = timezone.now() - timedelta(days=days)
+    entries = AuditEntry.objects.filter(at__gte=since, outcome__result=AuditOutcome.Result.REFUSED)
+    if not audits(user):
+        entries = entries.filter(actor=user)
+    grouped = list(
+        entries.order_by()
+        .values("actor_name", "action")
+        .annotate(times=Count("pk"), last=Max("at"), newest=Max("pk"))
+        .order_by("-times", "actor_name", "action")[:ROWS]
+    )
+    newest = [row["newest"] for row in grouped]
+    reasons = dict(AuditOutcome.objects.filter(entry__in=newest).values_list("entry", "reason"))
+    rows = [
+        [
+            *(row["actor_name"], row["action"], row["times"], row["last"]),
+            reasons.get(row["newest"], "")[:REASON_CHARACTERS],
+        ]
+        for row in grouped
+    ]
+    columns = (
+        *(Column("Who"), Column("Action"), Column("Times", "number"), Column("Last", "when")),
+        Column("Last reason"),
+    )
+    return Table("denied", "Denied requests", "Nothing was refused in this time.", columns, rows)
+
+
+REPORTS: dict[str, Callable[[User, int], Table]] = {
+    "holdings": holdings,
+    "hours": hours,
+    "idle": idle,
+    "images": images,
+    "denied": denied,
+}

@@ -1,0 +1,83 @@
+"""The pages of leases and the bin: the countdown, one click for more, undo, many at once, the idle ones."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from clones.activity_models import Activity
+from clones.lease_models import Lease
+from clones.lease_terms import until
+from clones.models import Clone
+from hosts.jobs import queued_ids, work
+from tests.clones.conftest import fresh
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def page(client, admin):
+    client.force_login(admin)
+
+    def get(path: str) -> str:
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        return answer.content.decode()
+
+    return get
+
+
+def near(clone):
+    now = timezone.now()
+    Lease.objects.filter(clone=clone).update(**until(now + HOUR, now=now))
+    Lease.objects.filter(clone=clone).update(warn_at=now - HOUR)
+
+
+def test_the_row_and_the_header_warn_and_one_click_extends(made, page, client):
+    near(made("web"))
+    assert re.search(r'status-warn">\s*<svg class="ic ic-hourglass".*?<time', page("/clones/"))
+    assert "<b>Its lease ends</b>" in page("/clones/web/")
+    client.post("/clones/web/lease/extend/")
+    assert Lease.objects.get().ends_at > timezone.now() + 100 * HOUR
+    assert "<b>Its lease ends</b>" not in page("/clones/web/")
+    client.post("/clones/web/lease/extend/", {"hours": "many"})
+    assert "Hours are a whole number" in page("/clones/web/")
+
+
+def test_what_is_removed_on_the_page_is_in_the_bin_and_comes_back(made, page, client):
+    clone = made("web")
+    client.post("/clones/web/remove/")
+    for pk in queued_ids():
+        work(pk)
+    assert "web" in page("/clones/_bin/")
+    assert client.post(f"/clones/_bin/{clone.pk}/undelete/").headers["Location"] == "/clones/web/"
+    assert fresh(clone).status == "stopped"
+    assert client.post(f"/clones/_bin/{clone.pk}/purge/").status_code == 404
+
+
+def test_many_at_once_each_with_its_result(made, page, client):
+    for name in ("a", "b"):
+        near(made(name))
+    client.post("/clones/_bulk/", {"action": "extend", "name": ["a", "b", "gone"]})
+    said = page("/clones/")
+    for words in ("Extended a", "Extended b", "Clone gone not found"):
+        assert words in said
+    client.post("/clones/_bulk/", {"action": "stop", "name": ["a"]})
+    assert "a is stopped; that is not possible now" in page("/clones/")
+    client.post("/clones/_bulk/", {"action": "remove", "name": ["a", "b"]})
+    assert set(Clone.objects.values_list("status", flat=True)) == {"removing"}
+
+
+def test_the_list_shows_what_needs_a_decision(made, page, running):
+    made("calm")
+    near(made("late"))
+    idle, now = running(made("idle")), timezone.now()
+    Activity.objects.create(clone=idle, start="x", looked_at=now, active_at=now - 99 * HOUR)
+    assert [name for name in ("calm", "late", "idle") if f">{name}</a>" in page("/clones/?show=ending")] == [
+        "late"
+    ]
+    assert [name for name in ("calm", "late", "idle") if f">{name}</a>" in page("/clones/?show=idle")] == [
+        "idle"
+    ]

@@ -1,0 +1,93 @@
+"""Clones are lent to a colleague or a team, taken back, and given away; by who may."""
+
+import pytest
+from django.contrib.auth.models import User
+
+from audit.models import AuditEntry
+from clones.lending import Whom, clone_share, clone_transfer, clone_unshare
+from clones.models import Clone, Share
+from commands.dispatch import run_command
+from commands.service import Caller
+from cowweb.errors import ForbiddenError, NotFoundError
+from people import rights
+from people.models import Membership, Team
+from people.rights import OWN, SEE, USE
+from tests.clones.conftest import fresh
+
+pytestmark = pytest.mark.django_db
+MIA = Whom(user="mia")
+
+
+@pytest.fixture
+def clone(made) -> Clone:
+    return made("web")
+
+
+def test_a_share_opens_it_changes_and_ends(clone, actor, member):
+    clone_share(clone=clone, whom=MIA, level="read", actor=actor)
+    assert [rights.may(member, level, clone) for level in (SEE, USE)] == [True, False]
+    clone_share(clone=clone, whom=MIA, level="use", actor=actor)
+    assert [rights.may(member, level, clone) for level in (USE, OWN)] == [True, False]
+    clone_unshare(clone=clone, whom=MIA, actor=actor)
+    assert not rights.may(member, SEE, clone)
+
+
+def test_who_uses_it_lends_it_to_nobody_but_may_give_the_share_up(clone, actor, member_actor, member):
+    User.objects.create_user("otto")
+    clone_share(clone=clone, whom=MIA, level="use", actor=actor)
+    for verb in (clone_share, clone_transfer):
+        more = {"level": "use"} if verb is clone_share else {}
+        with pytest.raises(ForbiddenError):
+            verb(clone=clone, whom=Whom(user="otto"), actor=member_actor, **more)
+    clone_unshare(clone=clone, whom=MIA, actor=member_actor)
+    assert not Share.objects.exists()
+
+
+def test_a_team_that_one_may_not_see_is_not_there(clone, actor, member, member_actor):
+    Team.objects.create(name="red")
+    clone = clone_transfer(clone=clone, whom=MIA, actor=actor)
+    for name in ("red", "nothing"):
+        with pytest.raises(NotFoundError, match=f"Team {name} not found"):
+            clone_share(clone=clone, whom=Whom(team=name), level="use", actor=member_actor)
+
+
+def test_whom_it_is_given_to_owns_it_and_who_gave_it_has_it_no_more(clone, actor, member, member_actor):
+    User.objects.create_user("otto")
+    team = Team.objects.create(name="red")
+    Membership.objects.create(team=team, user=member, role="member")
+    given = clone_transfer(clone=clone, whom=MIA, actor=actor)
+    given = clone_transfer(clone=given, whom=Whom(team="red"), actor=member_actor)
+    assert (given.owner, given.team) == (member, team)
+    given = clone_transfer(clone=given, whom=Whom(user="otto"), actor=member_actor)
+    assert (given.owner.username, given.team) == ("otto", None)
+    assert not rights.may(member, SEE, given)
+    assert AuditEntry.objects.filter(action="transfer", outcome__result="done").count() == 3
+
+
+def test_nobody_brings_a_clone_into_a_team_that_they_only_watch(clone, actor, member, member_actor):
+    Membership.objects.create(team=Team.objects.create(name="red"), user=member, role="viewer")
+    given = clone_transfer(clone=clone, whom=MIA, actor=actor)
+    with pytest.raises(ForbiddenError, match="Only members and owners of red"):
+        clone_transfer(clone=given, whom=Whom(team="red"), actor=member_actor)
+
+
+def test_the_verbs(clone, actor, member):
+    do = lambda line: run_command(line, Caller(actor))  # noqa: E731
+    assert do("share name=web user=mia level=read")["output"] == "mia may look at web"
+    assert do("inspect name=web")["sharedWith"] == ["mia"]
+    assert do("unshare name=web user=mia")["output"] == "web is no longer shared with mia"
+    assert do("transfer name=web user=mia")["owner"] == "mia"
+
+
+def test_the_pages_share_and_give_away(clone, admin, member, client):
+    client.force_login(admin)
+    client.post("/clones/web/lending/share/", {"user": "mia", "level": "read"})
+    assert "look at it" in client.get("/clones/web/?tab=sharing").content.decode()
+    client.post("/clones/web/lending/unshare/", {"user": "mia"})
+    assert not Share.objects.exists()
+    client.post("/clones/web/lending/transfer/", {"user": "mia"})
+    assert fresh(clone).owner == member
+    client.force_login(member)
+    answer = client.post("/clones/web/lending/transfer/", {"user": "admin"})
+    assert answer.headers["Location"] == "/clones/"
+    assert client.get("/clones/web/").status_code == 404

@@ -1,0 +1,100 @@
+"""However many ask at the same time, the last place in a quota is given once: on SQLite and on PostgreSQL."""
+
+import json
+import os
+import subprocess
+import sys
+
+from tests.support.postgres import postgres
+
+REQUESTS = 50
+# A quota, how much of it, whose: one person's or a team's of many people. One clone is there already.
+CASES = [("clones", 2, "person"), ("memory", 128, "team"), ("running", 2, "team")]
+# Each child waits until all are there, then asks for one clone; what it got, it says in one line.
+PROGRAM = f"""
+import json, os, subprocess
+import django
+django.setup()
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+from audit.models import Via
+from audit.services import Actor
+from bases.services import Facts, Source, base_register
+from clones.models import Clone
+from clones.services import Wanted, clones_create
+from cowweb.errors import DomainError
+from people.models import Membership, Team
+from quotas.models import Quota
+from quotas.setting import person_account, quota_set, team_account
+call_command("migrate", verbosity=0)
+admin = Actor(User.objects.create_superuser("admin"), Via.SHELL)
+disk = settings.COWWEB_IMPORT_FOLDERS[0] / "disk.qcow2"
+disk.parent.mkdir(parents=True)
+settings.COWWEB_STORE.mkdir(parents=True)
+subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "16M"], check=True)
+base_register(name="demo", source=Source(disk), facts=Facts(memory_mb=64, cpus=1), actor=admin)
+
+def ask(user, team):
+    wanted = Wanted(base="demo", team=team.name, egress_ports=())
+    return clones_create([wanted], actor=Actor(user, Via.WEB))[0].clone.name
+
+def race(case, quota, most, whose):
+    team = Team.objects.create(name=f"team{{case}}")
+    people = [User.objects.create_user(f"user{{case}}.{{n}}") for n in range({REQUESTS})]
+    for user in people:
+        Membership.objects.create(team=team, user=user, role="member")
+    if whose == "person":
+        people = people[:1] * {REQUESTS}
+    account = person_account(people[0]) if whose == "person" else team_account(team)
+    quota_set(account=account, quota=Quota(quota), most=most, actor=admin)
+    ask(people[0], team)
+    connection.close()
+    go, ready = os.pipe()
+    children = [begun(case, user, team, go, ready) for user in people]
+    os.close(ready)
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
+    os.close(go)
+    os.write(1, (json.dumps([case, "total", team.clones.live().count()]) + chr(10)).encode())
+
+def begun(case, user, team, go, ready):
+    child = os.fork()
+    if child:
+        return child
+    os.close(ready)
+    os.read(go, 1)
+    try:
+        said = [case, "won", ask(user, team)]
+    except DomainError as error:
+        said = [case, error.code, str(error)]
+    os.write(1, (json.dumps(said) + chr(10)).encode())
+    os._exit(0)
+
+for case, args in enumerate({CASES}):
+    race(case, *args)
+"""
+
+
+def raced(data, **more):
+    """What was said of each case: by kind, the words."""
+    env = {**os.environ, "COWWEB_DATA": str(data), "DJANGO_SETTINGS_MODULE": "cowweb.settings", **more}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    for case in range(len(CASES)):
+        kinds = [kind for of, kind, _ in said if of == case]
+        totals = [words for of, kind, words in said if of == case and kind == "total"]
+        yield kinds.count("won"), kinds.count("quota"), totals
+
+
+def test_of_fifty_requests_for_the_last_place_one_wins(tmp_path):
+    assert list(raced(tmp_path)) == [(1, REQUESTS - 1, [2])] * len(CASES)
+
+
+def test_of_fifty_requests_for_the_last_place_one_wins_on_postgresql(tmp_path):
+    with postgres() as address:
+        assert list(raced(tmp_path, DATABASE_URL=address)) == [(1, REQUESTS - 1, [2])] * len(CASES)
