@@ -32,9 +32,9 @@ CAME: dict[str, str] = {
 }
 DENIED_SHOWN = 12
 CONSOLE_LINES = 200
-COPIES = 20
 FILTERS = ("q", "status", "base", "show", "sort")
 SHOWS = [("idle", "Idle"), ("ending", "Lease ends soon")]
+COPIES = 20
 SORTS = {
     "lease": "lease__ends_at",
     "name": "name",

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clones', '0009_leases'),
+        ("clones", "0009_leases"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

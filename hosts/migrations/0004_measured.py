@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("hosts", "0002_findings"),
+        ("hosts", "0003_job_of_entry"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('provisioning', '0009_output_kept'),
+        ('provisioning', '0012_script_team'),
     ]
 
     operations = [
