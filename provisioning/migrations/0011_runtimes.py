@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('bases', '0003_visibility'),
-        ('provisioning', '0011_interactive'),
+        ('provisioning', '0010_interactive'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('provisioning', '0010_run_spent_s'),
+        ('provisioning', '0009_output_kept'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('people', '0002_access'),
-        ('provisioning', '0012_runtimes'),
+        ('provisioning', '0011_runtimes'),
     ]
 
     operations = [
