@@ -30,6 +30,19 @@ GIVEN = {
     "snapshot_name": "nothing",
     "command": "true",
     "egress_ports": "none",
+    "alias": "next",
+    "finding": "4711",
+    "decision": "leave",
+    "for": "nothing",
+    "import": "4711",
+    "quota": "clones",
+    "limit": "2",
+    "request": "4711",
+    "until": "2099-01-01",
+    "why": "because",
+    "note": "no",
+    "url": "https://nothing.invalid/x.qcow2",
+    "user": "nobody-here",
 }
 LINES = {
     verb.name: " ".join(

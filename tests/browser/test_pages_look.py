@@ -48,8 +48,6 @@ PAGES = {
     "security": "/settings/security/",
     "app-set-up": "/settings/security/app/",
     "confirm": "/accounts/confirm/",
-    "audit-filtered": "/audit/?action=clone&outcome=done",
-    "reports": "/reports/",
     "not-found": "/bases/nothing/",
     "admin": "/admin/",
 }

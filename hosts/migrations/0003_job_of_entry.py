@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('audit', '0004_append_only'),
-        ('hosts', '0003_measured'),
+        ('hosts', '0002_findings'),
     ]
 
     operations = [
