@@ -1,12 +1,17 @@
-"""Every request gets an id: shown on error pages, written into the audit entry."""
+"""Every request gets an id; a refusal that no page tells in a place of its own gets the page of its kind."""
 
 import secrets
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+
+from cowweb.errors import ForbiddenError, NotFoundError
 
 
 class RequestIdMiddleware:
+    """The id is shown on error pages and written into the audit entry."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
@@ -15,3 +20,19 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         return response
+
+
+class RefusalMiddleware:
+    """What a view lets through is answered as Django's own refusals are, and is no failure of the site."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> None:
+        if isinstance(error, ForbiddenError):
+            raise PermissionDenied(str(error)) from error
+        if isinstance(error, NotFoundError):
+            raise Http404(str(error)) from error

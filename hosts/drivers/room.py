@@ -43,7 +43,7 @@ skip=$((closed + 1))
 for each; do
     if [ $skip -gt 0 ]; then skip=$((skip - 1)); continue; fi
     (umask 066 && mkdir -p "$each")
-    mount -n -c --bind "/proc/self/fd/$number" "$each"
+    mount -n -c --rbind "/proc/self/fd/$number" "$each"
     number=$((number + 1))
 done
 echo made
@@ -76,7 +76,7 @@ def _below_another(path: str, others: Iterable[str]) -> bool:
 
 
 def _made(closed: list[str], shown: list[str]) -> str:
-    argv = [program("unshare"), "--mount", "--propagation", "private", "--", "sh", "-c", MAKE, "room"]
+    argv = [program("unshare"), "--mount", "--propagation", "slave", "--", "sh", "-c", MAKE, "room"]
     with subprocess.Popen(
         [*argv, *closed, "--", *shown],
         stdin=subprocess.PIPE,

@@ -41,7 +41,7 @@ GIVEN = {
     "until": "2099-01-01",
     "why": "because",
     "note": "no",
-    "url": "https://nothing.invalid/x.qcow2",
+    "url": "http://nothing.invalid/x.qcow2",
     "user": "nobody-here",
 }
 LINES = {

@@ -8,9 +8,13 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.test import Client
 from django.utils import timezone
 
+from audit.keeping_models import SavedView
 from audit.models import Via
 from audit.services import Actor
+from bases.import_models import Import
 from bases.services import Facts, Source, base_register
+from clones.file_models import FileCopy
+from clones.lease_models import Binned
 from clones.models import Clone, Snapshot
 from hosts.findings import Kind, Noted, finding_noted
 from hosts.services import host_look, local_host
@@ -19,6 +23,7 @@ from people.models import Invitation, Token, Visit
 from pools.models import Template
 from provisioning.library import Draft, script_save
 from provisioning.models import Run, RunPhase
+from provisioning.runtime_models import Runtime
 from quotas.models import Quota, Raise
 from quotas.setting import default_account, person_account, quota_set
 from tests.people.conftest import crowd  # noqa: F401 - a fixture
@@ -41,6 +46,14 @@ def world(site, crowd, image):  # noqa: F811
     }
     clone = Clone.objects.create(name="web", owner=crowd.member, team=crowd.team, **machine)
     Snapshot.objects.create(clone=clone, name="before")
+    old = {**machine, "status": "binned"}
+    old_clone = Clone.objects.create(name="old", owner=crowd.member, team=crowd.team, **old)
+    binned = Binned.objects.create(
+        clone=old_clone, until=timezone.now() + timedelta(days=1), by_name="member"
+    )
+    old_clone.folder.mkdir(parents=True)
+    old_clone.disk.write_bytes(b"")
+    Runtime.objects.create(name="lua", language="lua", look="command -v lua")
     run = Run.objects.create(
         pk=4242,
         script_name="x.sh",
@@ -75,6 +88,12 @@ def world(site, crowd, image):  # noqa: F811
     )
     return SimpleNamespace(
         finding=finding,
+        view=SavedView.objects.create(user=crowd.member, name="mine", query="action=clone"),
+        arriving=Import.objects.create(
+            way="url", name="more", url="https://images.invalid/x", asked_by=crowd.curator
+        ),
+        binned=binned.clone,
+        copy=FileCopy.objects.create(clone=clone, way="out", remote="/etc/hosts", name="hosts"),
         people=crowd,
         request=request,
         day=timezone.localdate() + timedelta(days=1),

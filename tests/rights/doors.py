@@ -40,11 +40,31 @@ FORM = {
 # Where the usual form or no query does not lead to the one object of its kind.
 FORMS = {
     "/clones/_bulk/": {"name": "web"},
+    "/clones/_bin/<pk>/undelete/": {"as": ""},
     "/quotas/_set/": {"of": "user:member", "quota": "clones", "limit": "2"},
     "/quotas/requests/<pk>/decide/": {"verb": "approve"},
 }
 QUERIES = {"/runs/compare/": "?b={run}"}
 LINES = {
+    "import_base": "name=more url=https://images.invalid/x.qcow2",
+    "cancel_import": "import={arriving}",
+    "list_revisions": "base=demo",
+    "approve_base": "base=demo",
+    "deprecate_base": "base=demo",
+    "retire_base": "base=demo@1",
+    "alias_base": "base=demo alias=next to=1",
+    "rollback_base": "base=demo",
+    "verify_base": "base=demo",
+    "base_visibility": "base=demo for=red",
+    "send": "run={run} text=x",
+    "register_runtime": "name=lua-2",
+    "remove_runtime": "name=lua",
+    "install_runtime": "name=lua base=demo",
+    "undelete": "name=old",
+    "purge": "name=old",
+    "share": "name=web user=other",
+    "unshare": "name=web user=other",
+    "transfer": "name=web user=viewer",
     "register_base": "name=more disk=disk.qcow2",
     "clone": "base=demo",
     "provision": "script=deploy.sh",
@@ -74,7 +94,21 @@ LINES = {
     "withdraw_request": "request={request}",
     "list_quotas": "",
     "list_requests": "",
-    **dict.fromkeys(("list_bases", "list_scripts", "list", "status", "security_audit", "list_findings"), ""),
+    **dict.fromkeys(
+        (
+            "list_bases",
+            "list_scripts",
+            "list",
+            "status",
+            "security_audit",
+            "list_findings",
+            "list_images",
+            "list_runtimes",
+            "list_bin",
+            "list_idle",
+        ),
+        "",
+    ),
 }
 USUAL = "name=web"
 
@@ -107,7 +141,17 @@ def socket_doors() -> dict[str, type]:
 
 def arguments(door: str, world) -> dict[str, str]:
     """What stands for the placeholders of a URL: the one object of its kind."""
-    kinds = {"clones": "web", "bases": "demo", "scripts": "deploy.sh", "teams": "red", "people": "member"}
+    kinds = {
+        "clones": "web",
+        "bases": "demo",
+        "scripts": "deploy.sh",
+        "teams": "red",
+        "people": "member",
+        "runtimes": "lua",
+        "_catalogue": "debian-12",
+        "lending": "share",
+        "reports": "holdings",
+    }
     numbers = {
         "runs": world.run.pk,
         "templates": world.template.pk,
@@ -117,13 +161,18 @@ def arguments(door: str, world) -> dict[str, str]:
         "_withdraw": world.invited.pk,
         "requests": world.request.pk,
         "_sessions": world.visit.pk,
+        "views": world.view.pk,
+        "_imports": world.arriving.pk,
+        "_bin": world.binned.pk,
+        "files": world.copy.pk,
+        "revisions": 1,
         "passkeys": 1,
         "sso": 1,
     }
     words = door.split("/")
     found: dict[str, str] = {"port": "8080", "action": "start", "snapshot": "before", "verb": "restore"}
     for place, word in enumerate(words):
-        match = PLACEHOLDER.fullmatch(word)
+        match = PLACEHOLDER.match(word)
         if match and words[place - 1] in numbers:
             found[match[1]] = str(numbers[words[place - 1]])
         elif match and words[place - 1] in kinds:
@@ -148,5 +197,6 @@ def line(verb: str, world) -> str:
         "request": world.request.pk,
         "day": world.day,
         "finding": world.finding.pk,
+        "arriving": world.arriving.pk,
     }
     return f"{verb} {LINES.get(verb, USUAL)}".format(**named).strip()

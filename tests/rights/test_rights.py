@@ -11,6 +11,7 @@ from django.urls import get_resolver
 
 from audit.models import Via
 from audit.services import Actor
+from clones.terminal import Terminal
 from commands.dispatch import run_command
 from commands.service import Caller
 from commands.verbs import VERBS
@@ -110,6 +111,9 @@ def watched(consumer, door, kind, world) -> str:
     }
     part.user = part.scope["user"]
     try:
+        if isinstance(part, Terminal):
+            part.name = "web"
+            return "yes" if part.may_still() else "no"
         return "yes" if part.may_watch() else "no"
     except DomainError:
         return "no"
