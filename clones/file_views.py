@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from csp.constants import NONCE
+from csp.constants import NONCE, SELF
 from csp.decorators import csp_update
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -91,7 +91,7 @@ def files_fetch(request: HttpRequest, name: str, pk: int) -> HttpResponseBase:
     return response
 
 
-@csp_update({"style-src": [NONCE]})  # type: ignore[arg-type]  # it knows no arguments of views
+@csp_update({"style-src": [SELF, NONCE]})  # type: ignore[arg-type]  # it knows no arguments of views
 @require_GET
 def clone_terminal(request: HttpRequest, name: str) -> HttpResponse:
     """A page that is a terminal; its library writes a style sheet, which the nonce lets it."""
