@@ -194,10 +194,11 @@ def clone_removed(clone_id: int) -> None:
 
 
 def process_ended(clone: Clone, *, grace_s: float) -> None:
+    """A machine that answers nobody any more is ended all the same, so it is not asked first."""
     if clone.record is None:
         return
     driver, record = local_driver(), record_of(clone)
-    if driver.status(record) is MachineStatus.GONE:
+    if not driver.alive(record):
         return
     if grace_s:
         driver.shutdown(record, grace_s=grace_s)

@@ -19,6 +19,7 @@ def test_a_line_that_is_sent_reaches_the_script(served, lab, name, text, channel
     wait_until(lambda: served.run(run)["line_count"] >= 1, timeout_s=60)
     assert served.admin.command(f"send run={run} text='Größe 7'")["success"]
     if text is ASKS:
+        wait_until(lambda: served.run(run)["line_count"] >= 3, timeout_s=60)  # it has answered
         assert served.admin.command(f"send run={run} text=rest end=true")["success"]
     ended = served.run_over(run)
     assert (ended["status"], ended["channel"]) == ("succeeded", channel), ended["failure"]

@@ -71,4 +71,5 @@ def test_a_guest_that_stands_still_is_ended_at_the_header_time(served):
     run = served.run_over(pk, timeout_s=promised(60))
     assert run["status"] in ("timed_out", "failed") and run["failed_phase"] == "script"
     assert served.clone("hangs")["status"] in ("stopped", "failed")
-    assert served.admin.command("remove name=hangs")["success"]
+    removed = served.admin.command("remove name=hangs")
+    assert removed["success"], removed
