@@ -56,8 +56,13 @@ class Actor:
         return self.label or (SYSTEM_NAME if self.via == Via.SYSTEM else NOBODY)
 
     @property
+    def is_nobody(self) -> bool:
+        """Not signed in. The site itself has no user either, and may do everything."""
+        return self.user is None and self.via != Via.SYSTEM
+
+    @property
     def is_curator(self) -> bool:
-        return self.scope in ("", "all") and curates(self.user)
+        return not self.is_nobody and self.scope in ("", "all") and curates(self.user)
 
 
 SYSTEM = Actor(user=None, via=Via.SYSTEM)

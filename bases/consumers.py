@@ -16,7 +16,7 @@ class BaseList(LivePart):
         return ["bases"]
 
     def render(self) -> str:
-        context = {**list_context(self.user), "user": self.user, "oob": True}
+        context = {**list_context(self.user, self.query), "user": self.user, "oob": True}
         return render_to_string("bases/_base_cards.html", context)
 
 

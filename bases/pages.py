@@ -1,8 +1,11 @@
 """What the base pages show."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.paginator import Paginator
+from django.db.models import Q
 
 from bases.aliases import undoable
 from bases.forms import SettingsForm
@@ -17,13 +20,22 @@ TABS = {
     "dependents": "Dependents",
 }
 EARLIER = 30
+PAGE_CARDS = 12
 MOVES_SHOWN = 10
 
 
-def list_context(user: User) -> dict[str, Any]:
-    is_curator = curates(user)
+def list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
+    """One page of the gallery, of those whose name, system or description has the text."""
+    is_curator, text = curates(user), query.get("q", "").strip()
+    bases = BaseImage.objects.visible_to(user).for_list().prefetch_related("aliases__revision")
+    if text:
+        named = Q(name__icontains=text) | Q(os__icontains=text) | Q(description__icontains=text)
+        bases = bases.filter(named)
+    page = Paginator(bases, PAGE_CARDS).get_page(query.get("page"))
     return {
-        "bases": BaseImage.objects.visible_to(user).for_list().prefetch_related("aliases__revision"),
+        "page": page,
+        "bases": page.object_list,
+        "query": {"q": text} if text else {},
         "live_path": "/ws/bases/",
         "is_curator": is_curator,
         "arriving": list(Import.objects.open()) if is_curator else [],

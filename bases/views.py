@@ -11,7 +11,9 @@ from cowweb.signed import signed_in
 
 @require_GET
 def base_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "bases/base_list.html", list_context(signed_in(request)))
+    is_partial = getattr(request, "htmx", False)
+    template = "bases/_base_cards.html" if is_partial else "bases/base_list.html"
+    return render(request, template, list_context(signed_in(request), request.GET))
 
 
 @require_GET

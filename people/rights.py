@@ -77,10 +77,10 @@ def found(user: User | None, level: Level, obj: Guarded) -> bool:
 
 def require(actor: Actor, level: Level, obj: Guarded) -> None:
     """Refuses who has not this level. What one may not even see is not there."""
-    if may(actor.user, level, obj):
+    if not actor.is_nobody and may(actor.user, level, obj):
         return
     kind = type(obj).__name__
-    if not may(actor.user, SEE, obj):
+    if actor.is_nobody or not may(actor.user, SEE, obj):
         raise NotFoundError(f"{kind} {obj} not found", field="name")
     raise ForbiddenError(f"You may look at {obj}, and not {DOES[level]} it", field="name")
 
@@ -112,7 +112,9 @@ def is_in(user: User, team: Team, level: Level) -> bool:
 
 def require_team(actor: Actor, level: Level, team: Team) -> None:
     """The same for a team itself: its owners run it, its people see it."""
-    if everywhere(actor.user, level) or (actor.user and is_in(actor.user, team, level)):
+    if not actor.is_nobody and everywhere(actor.user, level):
+        return
+    if actor.user and is_in(actor.user, team, level):
         return
     if actor.user and is_in(actor.user, team, SEE):
         raise ForbiddenError(f"Only an owner of {team} or an administrator may do that")
@@ -120,5 +122,5 @@ def require_team(actor: Actor, level: Level, team: Team) -> None:
 
 
 def require_administrator(actor: Actor) -> None:
-    if not administers(actor.user):
+    if actor.is_nobody or not administers(actor.user):
         raise ForbiddenError("Only an administrator may do that")

@@ -201,3 +201,15 @@ def test_a_damaged_file_of_the_store_is_neither_used_nor_replaced(image, demo, a
     with pytest.raises(ConflictError, match="neither used nor replaced"):
         base_register(name="again", source=Source(image), facts=Facts(), actor=actor)
     assert demo.current.disk.read_bytes() == b"altered"
+
+
+def test_the_gallery_is_cut_into_pages_and_searched(admin, client):
+    for number in range(14):
+        BaseImage.objects.create(name=f"image-{number:02}", os="Debian" if number == 13 else "")
+    client.force_login(admin)
+    first = client.get("/bases/").content.decode()
+    assert "image-11" in first and "image-12" not in first and "1–12 of 14" in first
+    assert "image-13" in client.get("/bases/?page=2").content.decode()
+    found = client.get("/bases/?q=debian").content.decode()
+    assert "image-13" in found and "image-00" not in found
+    assert "No base matches" in client.get("/bases/?q=nothing").content.decode()

@@ -113,3 +113,13 @@ def test_nobody_chooses_a_team_that_they_are_not_in(crowd):
     with pytest.raises(ForbiddenError):
         rights.team_chosen(Actor(user=crowd.viewer, via=Via.WEB), "red")
     assert rights.team_chosen(Actor(user=crowd.member, via=Via.WEB), "red") == crowd.team
+
+
+def test_who_is_not_signed_in_may_nothing_although_the_site_itself_has_no_user_either(clone):
+    nobody = Actor(user=None, via=Via.WEB)
+    assert not nobody.is_curator
+    with pytest.raises(NotFoundError):
+        rights.require(nobody, SEE, clone)
+    with pytest.raises(ForbiddenError):
+        rights.require_administrator(nobody)
+    rights.require(SYSTEM, OWN, clone)
