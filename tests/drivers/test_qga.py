@@ -155,3 +155,24 @@ def test_the_socket_is_free_again_after_each_exchange(folder):
     Agent(folder, lambda _: b'{"return": {}}\n')
     for _ in range(3):
         assert ask(folder) == {}
+
+
+def test_an_answer_that_nobody_waited_for_is_taken_in_the_end(folder):
+    """The real agent spins until somebody does."""
+    asked = []
+
+    def sync(number):
+        asked.append(number)
+        if len(asked) == 1:
+            time.sleep(0.3)  # the first question is given up meanwhile
+        return b'\xff{"return": %d}\n' % number
+
+    pinged = []
+    Agent(folder, lambda request: pinged.append(request["execute"]) or b'{"return": {}}\n', sync=sync)
+    guest = QgaGuest(folder)
+    assert not guest.answers(0.1, Deadline(5, what="asking"))
+    assert pinged == []
+    guest.close()
+    assert pinged == ["guest-ping"]
+    guest.close()
+    assert pinged == ["guest-ping"]
