@@ -15,6 +15,7 @@ from typing import Protocol, cast
 
 from hosts.drivers.arriving import arriving_folder, place_for
 from hosts.drivers.base import CancelSignal, ExecResult, Feed, OnBytes, OnOutput
+from hosts.drivers.errors import Cancelled
 from hosts.drivers.folders import pack, unpack
 from hosts.drivers.run_token import new_token
 from hosts.drivers.streams import Kept, counted, limited
@@ -53,7 +54,7 @@ def put(
         cancel=cancel,
         token=token,
     )
-    check_copied(result, remote)
+    _checked(result, remote, cancel)
 
 
 def get(
@@ -65,6 +66,13 @@ def get(
     with arriving_folder(place) as folder, tempfile.TemporaryFile(dir=place.parent) as archive:
         take = kept.take_errors(limited(archive.write, LARGEST_COPY, progress))
         result = guest.run(get_folder_script(remote), timeout_s=COPY_S, on_output=take, cancel=cancel)
-        check_copied(ExecResult(result.exit_code, b"", bytes(kept.stderr)), remote)
+        _checked(ExecResult(result.exit_code, b"", bytes(kept.stderr)), remote, cancel)
         archive.seek(0)
         unpack(cast("RawIOBase", archive), folder, limit_bytes=LARGEST_COPY)
+
+
+def _checked(result: ExecResult, remote: str, cancel: CancelSignal | None) -> None:
+    """A cancelled script may still end by itself, and then says that not all has come."""
+    if result.exit_code and cancel is not None and cancel.is_set():
+        raise Cancelled("the copy was cancelled")
+    check_copied(result, remote)
