@@ -1,9 +1,11 @@
 """What the people pages show. The number of queries does not grow with the rows."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.paginator import Paginator
 from django.db.models import Max, Q
 
 from cowweb.roles import Role, administers, sees_everything
@@ -15,16 +17,23 @@ from people.single_sign_on import is_on
 from people.visits import visits_of
 
 ROWS = 200
+PAGE_ROWS = 25
+TEAMS_SHOWN = 20
 
 
-def people_context(user: User) -> dict[str, Any]:
-    """The teams one may see; for those who see all, everyone as well."""
-    whole = sees_everything(user)
-    teams = Team.objects.all() if whole else Team.objects.filter(memberships__user=user)
-    context = {"teams": Team.objects.filter(pk__in=teams).for_list(), "is_administrator": administers(user)}
+def people_context(user: User, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The teams one may see, and for those who see all everyone as well, a page at a time, by name."""
+    whole, text = sees_everything(user), (query or {}).get("q", "").strip()
+    seen = Team.objects.all() if whole else Team.objects.filter(memberships__user=user)
+    teams = Team.objects.filter(pk__in=seen.filter(name__icontains=text)).for_list()
+    context = {"query": {"q": text}, "is_administrator": administers(user)}
+    context |= {"teams": teams[:TEAMS_SHOWN], "more_teams": max(0, teams.count() - TEAMS_SHOWN)}
     if whole:
-        everyone = User.objects.select_related("person").prefetch_related("memberships__team")
-        context["everyone"] = everyone.order_by("-is_active", "username")[:ROWS]
+        named = Q(username__icontains=text) | Q(first_name__icontains=text)
+        everyone = User.objects.filter(named).select_related("person").prefetch_related("memberships__team")
+        pages = Paginator(everyone.order_by("-is_active", "username"), PAGE_ROWS)
+        context["page"] = page = pages.get_page((query or {}).get("page"))
+        context["everyone"] = page.object_list
         context["roles"] = Role.choices
     if administers(user):
         context["invitations"] = Invitation.objects.open().for_list().filter(team=None)

@@ -24,7 +24,8 @@ from people.tokens import service_account_make
 
 @require_GET
 def people_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "people/people_list.html", people_context(signed_in(request)))
+    context = people_context(signed_in(request), request.GET.dict())
+    return render(request, "people/people_list.html", context)
 
 
 @require_POST

@@ -215,3 +215,12 @@ def test_settings_are_ones_own(as_user, crowd):
     assert (member.first_name, member.email, member.person.default_team.name) == ("Mem Ber", "m@x.org", "red")
     refused = as_user("viewer").post("/settings/", {"team": "red"})
     assert (refused.status_code, "Only members and owners" in refused.content.decode()) == (422, True)
+
+
+def test_everyone_is_found_page_by_page_and_by_name(as_user):
+    User.objects.bulk_create(User(username=f"zz-{number:03}") for number in range(60))
+    first = as_user("administrator").get("/people/").content.decode()
+    assert "of 68" in first and "zz-059" not in first
+    assert "zz-059" in as_user("administrator").get("/people/?page=3").content.decode()
+    found = as_user("administrator").get("/people/?q=zz-059").content.decode()
+    assert "zz-059" in found and "zz-001" not in found
