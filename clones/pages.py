@@ -22,7 +22,9 @@ from hosts.services import local_driver
 from people import rights
 from people.models import Team
 
-PAGE_ROWS = 50
+PAGE_ROWS = 25
+TEAMS_OFFERED = 50
+BASES_OFFERED = 30  # of more, each is cloned from its own page
 CAME: dict[str, str] = {
     Clone.Way.COLD: "It booted from its own disk.",
     Clone.Way.MEMORY: "It went on from the memory of a guest that had booted before. Nothing had to boot.",
@@ -86,16 +88,18 @@ def sharing_context(clone: Clone, user: User) -> dict[str, Any]:
     teams = Team.objects.all() if rights.everywhere(user, rights.SEE) else Team.objects.of(user)
     return {
         "shares": clone.shares.select_related("user", "team"),
-        "team_choices": teams.order_by("name")[:PAGE_ROWS],
+        "team_choices": teams.order_by("name")[:TEAMS_OFFERED],
         "gives": rights.may(user, rights.OWN, clone),
     }
 
 
 def list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     """The page around the rows: filters and the bases one can clone."""
+    usable = list(BaseImage.objects.visible_to(user).usable().order_by("name")[: BASES_OFFERED + 1])
     return {
         **clone_page(user, query),
-        "bases": BaseImage.objects.visible_to(user).usable().order_by("name"),
+        "bases": usable[:BASES_OFFERED],
+        "more_bases": len(usable) > BASES_OFFERED,
         "statuses": [choice for choice in Clone.Status.choices if choice[0] not in Clone.GONE],
         "shows": SHOWS,
         "binned": Clone.objects.binned().visible_to(user).count(),
