@@ -15,6 +15,7 @@ from commands.service import Caller
 from hosts.drivers.base import Activity as Seen
 from hosts.services import local_driver
 from tests.clones.conftest import fresh
+from tests.support.site import wait_until
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -37,7 +38,7 @@ def test_a_session_in_a_real_machine_is_seen_and_makes_it_busy(machine):
     assert machines_looked_at() == 1
     Activity.objects.update(active_at=timezone.now() - 99 * HOUR)
     with socket.create_connection(("127.0.0.1", machine.ssh_port)):
-        machines_looked_at()
+        wait_until(lambda: machines_looked_at() and Activity.objects.get().sessions, timeout_s=20)
     found = Activity.objects.get()
     assert (found.sessions, found.what) == (1, "a connection to it is open")
     assert found.is_at_work

@@ -113,7 +113,7 @@ def test_nobody_else_sends_asks_or_fetches(web, client, member, admin, page, tmp
 def test_what_nobody_fetched_goes_after_a_day(web, page, tmp_path, monkeypatch):
     (tmp_path / "x").write_text("x")
     page.post("/clones/web/files/ask/", {"remote": str(tmp_path / "x")})
-    worked()
+    assert worked() == [("x", "done", "")]
     copy = FileCopy.objects.get()
     forgotten()
     assert copy.folder.exists()
