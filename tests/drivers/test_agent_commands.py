@@ -15,6 +15,7 @@ from hosts.drivers.agent.wire import Type
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Busy, Cancelled, Refused, TimedOut, Unreachable
 from tests.drivers.agent_host import host_agent, until
+from tests.drivers.driver_support import fed_and_answered
 
 
 @pytest.fixture(scope="module")
@@ -56,23 +57,7 @@ def test_stdin_arrives_whole_and_ends(guest):
 
 
 def test_what_is_fed_while_it_runs_follows_stdin_and_is_answered(guest):
-    """Each answer is fed only once its question was printed."""
-    said: list[bytes] = []
-    fed: list[bytes] = []
-
-    def feed() -> bytes | None:
-        asked = b"".join(said).count(b"?")
-        if asked <= len(fed):
-            return None
-        fed.append(b"" if asked == 3 else b"answer %d\n" % asked)
-        return fed[-1]
-
-    script = "read first; echo $first?; read a; echo got $a?; read b; echo got $b?; cat; echo end"
-    result = guest.run(
-        script, stdin=b"start\n", feed=feed, on_output=lambda _s, data: said.append(data), timeout_s=20
-    )
-    assert result.exit_code == 0
-    assert b"".join(said) == b"start?\ngot answer 1?\ngot answer 2?\nend\n"
+    fed_and_answered(guest)
 
 
 def test_a_command_that_does_not_read_its_stdin_ends_all_the_same(guest):

@@ -9,6 +9,7 @@ import pytest
 
 from hosts.drivers.errors import Cancelled, Refused, TimedOut, Unreachable
 from hosts.drivers.run_token import new_token
+from tests.drivers.driver_support import fed_and_answered
 
 
 def still_running(token: str) -> int:
@@ -44,23 +45,7 @@ def test_without_stdin_the_command_reads_the_end(ssh_guest):
 
 
 def test_what_is_fed_while_it_runs_follows_stdin_and_is_answered(ssh_guest):
-    """Each answer is fed only once its question was printed."""
-    said: list[bytes] = []
-    fed: list[bytes] = []
-
-    def feed() -> bytes | None:
-        asked = b"".join(said).count(b"?")
-        if asked <= len(fed):
-            return None
-        fed.append(b"" if asked == 3 else b"answer %d\n" % asked)
-        return fed[-1]
-
-    script = "read first; echo $first?; read a; echo got $a?; read b; echo got $b?; cat; echo end"
-    result = ssh_guest.run(
-        script, stdin=b"start\n", feed=feed, on_output=lambda _s, data: said.append(data), timeout_s=20
-    )
-    assert result.exit_code == 0
-    assert b"".join(said) == b"start?\ngot answer 1?\ngot answer 2?\nend\n"
+    fed_and_answered(ssh_guest)
 
 
 def test_a_flood_of_output_keeps_memory_flat(ssh_guest):
