@@ -24,6 +24,8 @@ from hosts.services import local_driver
 from tests.clones.conftest import fresh
 from tests.support.site import wait_until
 
+pytestmark = pytest.mark.slow
+
 FORGOTTEN = "forgotten"
 
 

@@ -16,7 +16,10 @@ from hosts.drivers.qemu import QemuDriver
 from hosts.drivers.records import MachineStatus, Memory
 from tests.drivers.driver_support import TCG, make_image
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give machines users of their own")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can give machines users of their own"),
+]
 
 
 @pytest.fixture

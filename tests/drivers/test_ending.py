@@ -14,6 +14,8 @@ from hosts.drivers.processes import wait_gone
 from hosts.drivers.records import Ending, Memory
 from tests.drivers.boot_sector import boot_sector, until
 
+pytestmark = pytest.mark.slow
+
 GONE_S = 40
 
 

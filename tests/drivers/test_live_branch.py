@@ -17,6 +17,8 @@ from hosts.drivers.unix_sockets import connected
 from tests.drivers.boot_sector import boot_sector, until
 from tests.drivers.test_live_disk import digest, guest_writes, overlay_on
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def waiting(driver, tmp_path, empty_machine):

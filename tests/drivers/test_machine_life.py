@@ -13,6 +13,8 @@ from hosts.drivers.errors import Busy, NotFound, Refused
 from hosts.drivers.processes import identify
 from hosts.drivers.records import Ending, MachineStatus
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def machine(driver, empty_machine):

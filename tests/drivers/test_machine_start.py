@@ -14,6 +14,8 @@ from hosts.drivers.machine_args import machine_argv
 from hosts.drivers.machine_record import read_record
 from hosts.drivers.records import Boot, BootKind, MachineStatus, SeedKind
 
+pytestmark = pytest.mark.slow
+
 SOCKETS = {"qmp.sock": 3, "qga.sock": 4, "agent.sock": 5}
 
 

@@ -12,6 +12,8 @@ from hosts.drivers.processes import wait_gone
 from hosts.drivers.records import Ending, MachineStatus, Memory
 from tests.drivers.boot_sector import boot_sector, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def waiting(driver, tmp_path, empty_machine):
