@@ -185,8 +185,7 @@ def room_checked(asked: Sequence[Machine], of: str) -> None:
     so who asks at the same time waits and then counts these."""
     if not asked:
         return
-    local_host()
-    Host.objects.select_for_update(no_key=True).get(name=LOCAL)
+    local_host(Host.objects.select_for_update(no_key=True))
     first = max(asked, key=lambda machine: machine.memory_mb)
     fit = capacity_now(without={machine.key for machine in asked}).fits(first.base, first.memory_mb)
     if fit.count >= len(asked):

@@ -55,6 +55,16 @@ CHECK = """async () => (await axe.run(document, {resultTypes: ['violations']})).
   .filter(found => ['serious', 'critical'].includes(found.impact))
   .map(found => `${found.id}: ${found.nodes.map(node => node.target.join(' ')).slice(0, 4).join(' | ')}`)"""
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+BETWEEN = {"wide": ({"width": 1024, "height": 768}, {"width": 768, "height": 1024}), "phone": ()}
+
+
+def wider_than(page, *sizes):
+    """By how much a page is wider than a window of each size; the first is its own."""
+    for size in sizes:
+        page.set_viewport_size(size)
+        if over := page.evaluate(WIDER):
+            yield f"{over} px wider than a window of {size['width']} px"
+    page.set_viewport_size(sizes[0])
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +105,10 @@ def test_every_page_looks_as_it_should(
         picture(page, f"{size}-{theme}-{name}")
         page.evaluate(AXE.read_text())
         wrong += [f"{name}: {found}" for found in page.evaluate(CHECK)]
-        if over := page.evaluate(WIDER):
-            wrong.append(f"{name}: {over} px wider than the window")
+        wrong += [f"{name}: {over}" for over in wider_than(page, SIZES[size], *BETWEEN[size])]
     context.close()
     troubles[:] = [said for said in troubles if "404 (Not Found)" not in said]  # the page not-found itself
-    assert wrong == []
+    assert wrong == [], "\n".join(wrong)
 
 
 def test_without_scripts_the_pages_still_work(browser, served, signed_in_state, furnished, troubles):
