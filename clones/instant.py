@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from django.db import transaction
 from django.utils import timezone
 
+from clones.grounds import grounds_checked
 from clones.identity import identity_written
 from clones.models import Clone
 from clones.services import clone_moved, moved_untold
@@ -170,6 +171,7 @@ def restored(clone: Clone, template: Template, on_phase: OnPhase) -> bool:
     disk_ms = since_ms(start)
     starting(clone, on_phase)
     start = time.perf_counter()
+    grounds_checked(clone)
     started = local_driver().start(replace(spec_of(clone), memory=private_memory(template)))
     start_ms = since_ms(start)
     started_written(clone, started)

@@ -79,6 +79,7 @@ def saved(template: Template) -> None:
         undo.callback(driver.kill, started.record)
         prepared(spec, started)
         driver.save_and_end(started.record, template.state)
+    driver.disk_stands_on(template.disk, (template.revision.disk,))
     # The memory file stays writable: QEMU opens it so, although it maps it privately.
     for file in (template.disk, template.state):
         file.chmod(0o400)

@@ -100,6 +100,7 @@ def restored(spare: Spare) -> tuple[MachineRecord, list[list[int]]]:
     cleared(spare)
     spare.folder.mkdir(parents=True, mode=0o700)
     driver.disk_create(spare.disk, backing=template.disk)
+    driver.disk_stands_on(spare.disk, (template.disk, template.revision.disk))
     spec = spare_machine(spare)
     started = driver.start(spec)
     with contextlib.ExitStack() as undo:

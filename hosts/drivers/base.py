@@ -159,6 +159,12 @@ class Driver(Protocol):
 
     def disk_create(self, disk: Path, *, backing: Path) -> None: ...
 
+    def disk_backing(self, disk: Path) -> Path | None:
+        """What the disk's header names below it; Altered where it has anything that we do not write."""
+
+    def disk_stands_on(self, disk: Path, chain: Sequence[Path]) -> None:
+        """That the disk stands on exactly these, by all their headers; Altered otherwise. Opens none."""
+
     def disk_usage(self, disk: Path) -> DiskUsage: ...
 
     def disk_chain(self, disk: Path) -> tuple[Path, ...]: ...

@@ -22,6 +22,7 @@ from hosts.drivers import (
     live_branch,
     live_disk,
     qemu_img,
+    standing,
 )
 from hosts.drivers.adopt import running_machines
 from hosts.drivers.base import CancelSignal, Channel, Guest, OnPercent, Shell, Size
@@ -102,6 +103,12 @@ class QemuDriver:
             overlay_write(disk, backing=below, virtual_size=size)
         else:
             qemu_img.overlay_create(disk, backing=below)
+
+    def disk_backing(self, disk: Path) -> Path | None:
+        return standing.backing_of(disk)
+
+    def disk_stands_on(self, disk: Path, chain: Sequence[Path]) -> None:
+        standing.stands_on(disk, chain)
 
     def disk_usage(self, disk: Path) -> DiskUsage:
         return qemu_img.usage(disk)
