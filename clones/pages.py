@@ -50,7 +50,7 @@ SORTS = {
 
 def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     """One page of the list, filtered, sorted and cut as the query string says."""
-    clones = Clone.objects.live().visible_to(user).for_list()
+    clones = Clone.objects.live().visible_to(user).for_rows()
     text, status, base = query.get("q", ""), query.get("status", ""), query.get("base", "")
     if text:
         clones = clones.filter(Q(name__icontains=text) | Q(owner__username__icontains=text))

@@ -24,6 +24,7 @@ from clones.usage import disks_allocated
 from cowweb.plotting import median
 
 register = template.Library()
+BASES_SHOWN = 20  # on the host's page; of the others their own pages tell
 
 
 @register.simple_tag
@@ -74,4 +75,6 @@ def host_room(context: template.Context) -> dict[str, Any]:
     """Promised and used on the host, and what the next clone of each base would take."""
     room = room_of(context)
     bases = BaseImage.objects.visible_to(room.user).usable().order_by("name")
-    return {"capacity": room.capacity, "bases": rows_of(list(bases), room), "disks": disks_allocated()}
+    shown = rows_of(list(bases[:BASES_SHOWN]), room)
+    more = max(bases.count() - BASES_SHOWN, 0)
+    return {"capacity": room.capacity, "bases": shown, "more": more, "disks": disks_allocated()}

@@ -109,8 +109,8 @@ def test_columns_stand_on_the_ground_and_keep_their_proportions():
     many = [Hours(today, f"base-{at}", 1.0) for at in range(8)]
     drawn = columns([*many, Hours(today, "demo", 8.0)], until=today, days=7)
     last = drawn["days"][-1]["parts"]
-    assert sum(part["height"] for part in last) == pytest.approx(160)
-    assert last[0] == {"colour": 0, "y": 80.0, "height": 80.0}
+    assert sum(float(part["height"]) for part in last) == pytest.approx(160)
+    assert last[0] == {"colour": 0, "y": "80.00", "height": "80.00"}
     assert [(part["name"], part["hours"]) for part in drawn["legend"]][::6] == [
         ("demo", 8.0),
         ("others", 3.0),

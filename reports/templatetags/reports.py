@@ -1,0 +1,38 @@
+"""One value of a report, as its column says: `{% load reports %}{% report_cell cell %}`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django import template
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from cowweb.templatetags.cow import ago, bytes_tag, mib
+from cowweb.wording import UNKNOWN
+
+register = template.Library()
+NOTHING = format_html('<span class="faint">{}</span>', UNKNOWN)
+
+
+def link(view: str) -> Callable[[str], SafeString]:
+    return lambda name: format_html('<a href="{}">{}</a>', reverse(view, args=[name]), name)
+
+
+WRITTEN: Mapping[str, Callable[[Any], SafeString]] = {
+    "bytes": bytes_tag,
+    "mib": mib,
+    "when": ago,
+    "hours": lambda spent: format_html('<span class="num">{} h</span>', f"{spent:.1f}"),
+    "number": lambda count: format_html('<span class="num">{}</span>', count),
+    "clone": link("clone-detail"),
+    "base": link("base-detail"),
+    "text": lambda text: format_html("<span>{}</span>", text),
+}
+
+
+@register.simple_tag
+def report_cell(cell: Mapping[str, Any]) -> SafeString:
+    """`cell` has its column's kind, and the value."""
+    value = cell["value"]
+    return NOTHING if value is None or value == "" else WRITTEN[cell["kind"]](value)
