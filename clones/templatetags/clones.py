@@ -13,15 +13,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.contrib.auth.models import User
 
+from audit.models import Via
+from audit.services import Actor
 from bases.models import BaseImage
+from clones.leases import Length, may_rule, policy_of
 from clones.models import Clone
 from clones.room import Room, rows_of
 from clones.sharing import memory_shared
 from clones.times import LAST, timed, times_of
 from clones.usage import disks_allocated
 from cowweb.plotting import median
+from people.models import Team
 
 register = template.Library()
 BASES_SHOWN = 20  # on the host's page; of the others their own pages tell
@@ -68,6 +73,19 @@ def after_this(
 ) -> dict[str, Any]:
     """Beside a button that makes a clone of the base: what that leaves."""
     return room_of(context).after(base, memory_mb, cpus)
+
+
+@register.simple_tag(takes_context=True)
+def lease_policy(
+    context: template.Context, team: Team | None = None, base: BaseImage | None = None
+) -> dict[str, Any]:
+    """How long clones of a team or base last, what the site says, and whether the user may change it."""
+    actor = Actor(user=context["user"], via=Via.WEB)
+    return {
+        "said": policy_of(team=team, base=base),
+        "site": Length(settings.COWWEB_LEASE_HOURS, settings.COWWEB_LEASE_MOST_HOURS),
+        "may_rule": may_rule(actor, team=team),
+    }
 
 
 @register.simple_tag(takes_context=True)
