@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from bases.models import BaseImage
 from clones.models import Clone, DiskTask
@@ -59,7 +59,7 @@ def named(base: BaseImage) -> Q:
     return Q(base_reference=base.name) | Q(base_reference__startswith=f"{base.name}@")
 
 
-def promotions(base: BaseImage) -> "Sequence[DiskTask]":
+def promotions(base: BaseImage) -> QuerySet[DiskTask]:
     """The bases that were made of its clones."""
     done = DiskTask.objects.filter(kind=DiskTask.Kind.PROMOTE, state=DiskTask.State.DONE)
     others = done.filter(clone__revision__base=base).exclude(target_name=base.name)

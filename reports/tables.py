@@ -18,6 +18,7 @@ from audit.models import AuditEntry, AuditOutcome
 from bases.models import BaseImage
 from clones.models import Clone, MachineHours
 from cowweb.roles import audits, sees_everything
+from people.models import Team
 from people.rights import SEE, teams_giving
 
 ROWS = 500
@@ -61,19 +62,22 @@ class Table:
 def holdings(user: User, days: int, rows: int = ROWS) -> Table:
     """Who holds what now."""
     active = Q(status__in=Clone.ACTIVE)
-    found = (
+    grouped = (
         Clone.objects.live()
         .visible_to(user)
         .order_by()
-        .values("owner__username", "team__name")
+        .values("owner", "team")
         .annotate(
             clones=Count("pk"),
             running=Count("pk", filter=active),
             memory=Sum("memory_mb", filter=active, default=0),
             taken=Sum("disk_bytes", default=0),
         )
-        .order_by("-memory", "-taken", "owner__username")[:rows]
+        .order_by("-memory", "-taken", "owner", "team")
     )
+    found = list(grouped[:rows])
+    owners = User.objects.in_bulk([row["owner"] for row in found])
+    teams = Team.objects.in_bulk([row["team"] for row in found if row["team"]])
     return Table(
         "holdings",
         "Who holds what",
@@ -84,7 +88,8 @@ def holdings(user: User, days: int, rows: int = ROWS) -> Table:
         ),
         [
             [
-                *(row["owner__username"], row["team__name"], row["clones"], row["running"]),
+                *(owners[row["owner"]].username, teams[row["team"]].name if row["team"] else None),
+                *(row["clones"], row["running"]),
                 *(row["memory"], row["taken"]),
             ]
             for row in found
@@ -136,16 +141,17 @@ def idle(user: User, days: int, rows: int = ROWS) -> Table:
 
 def images(user: User, days: int, rows: int = ROWS) -> Table:
     """How old the images are that clones are made of, oldest first."""
-    live = Clone.objects.live().order_by()
-    every = Counter(dict(live.values_list("revision__base").annotate(Count("pk"))))
-    newest = live.filter(revision__current_of__isnull=False)
-    current = Counter(dict(newest.values_list("revision").annotate(Count("pk"))))
     found = (
         BaseImage.objects.visible_to(user)
         .filter(current__isnull=False)
         .order_by("current__created_at")
         .values_list("pk", "name", "status", "current", "current__number", "current__created_at")[:rows]
     )
+    shown = [base for base, *_ in found]
+    live = Clone.objects.live().order_by().filter(revision__base__in=shown)
+    every = Counter(dict(live.values_list("revision__base").annotate(Count("pk"))))
+    newest = live.filter(revision__current_of__isnull=False)
+    current = Counter(dict(newest.values_list("revision").annotate(Count("pk"))))
     now = timezone.now()
     cells: list[list[Any]] = [
         [

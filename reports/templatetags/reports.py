@@ -1,17 +1,18 @@
 """One value of a report, as its column says: `{% load reports %}{% report_cell cell %}`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from cowweb.templatetags.cow import ago, bytes_tag, mib
 from cowweb.wording import UNKNOWN
 
 register = template.Library()
+PART = '<rect class="hue-{}" x="{}%" y="{}" width="{}%" height="{}" />'
 NOTHING = format_html('<span class="faint">{}</span>', UNKNOWN)
 
 
@@ -36,3 +37,15 @@ def report_cell(cell: Mapping[str, Any]) -> SafeString:
     """`cell` has its column's kind, and the value."""
     value = cell["value"]
     return NOTHING if value is None or value == "" else WRITTEN[cell["kind"]](value)
+
+
+@register.simple_tag
+def day_columns(days: Iterable[Mapping[str, Any]]) -> SafeString:
+    """Each day's column, its parts from the ground up; what it holds is said on hover."""
+    return format_html_join("", "{}", ((day_column(day),) for day in days if day["parts"]))
+
+
+def day_column(day: Mapping[str, Any]) -> SafeString:
+    parts = ((part["colour"], day["x"], part["y"], day["width"], part["height"]) for part in day["parts"])
+    title = f"{day['day'].isoformat()}: {day['hours']:.1f} h"
+    return format_html("<g><title>{}</title>{}</g>", title, format_html_join("", PART, parts))
