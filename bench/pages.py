@@ -21,7 +21,7 @@ LISTS = {
     "clones": "/clones/",
     "clones, found by name": "/clones/?q=clone-77",
     "clones, by their lease": "/clones/?sort=lease",
-    "clones, the last page": "/clones/?page=400",
+    "clones, the last page": "/clones/?page=500",
     "bin": "/clones/_bin/",
     "bases": "/bases/",
     "bases, found by name": "/bases/?q=rows-7",

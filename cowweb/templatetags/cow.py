@@ -24,6 +24,7 @@ from cowweb import drawing, icons, statuses, wording
 from cowweb.roles import role_of
 
 register = template.Library()
+SELECTED = SafeString(" selected")
 # One phase of the bar
 PART = '<rect class="ph ph-{} ph-{}" x="{}%" width="{}%" y="-2" height="14"><title>{}</title></rect>'
 
@@ -173,6 +174,16 @@ def clone_layers(clone: Any) -> dict[str, Any]:
 def asked_layers(base: Any) -> dict[str, Any]:
     """The clone that would be made, over the base it would stand on."""
     return drawing.stack(drawing.sheets_asked(base))
+
+
+@register.simple_tag
+def options(choices: Iterable[tuple[object, object]], chosen: object = None) -> SafeString:
+    """The options of a select, without a template's loop: there may be many."""
+    return format_html_join(
+        "\n",
+        '<option value="{}"{}>{}</option>',
+        ((value, SELECTED if value == chosen else "", label) for value, label in choices),
+    )
 
 
 @register.simple_tag
