@@ -91,7 +91,7 @@ def everyone(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     """How people and teams stand, a page at a time; their names are all that is read of the others."""
     text = query.get("q", "").strip()
     page = Paginator(holders_seen(user, text), PAGE_ROWS).get_page(query.get("page"))
-    standings = standings_of(accounts_named(page.object_list))
+    standings = standings_of(accounts_named(list(page.object_list)))
     return {"everyone": standings, "page": page, "query": {"q": text} if text else {}}
 
 

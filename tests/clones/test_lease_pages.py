@@ -40,7 +40,10 @@ def test_the_row_and_the_header_warn_and_one_click_extends(made, page, client):
     near(made("web"))
     assert re.search(r'status-warn">\s*<svg class="ic ic-hourglass".*?<time', page("/clones/"))
     assert "<b>Its lease ends</b>" in page("/clones/web/")
-    client.post("/clones/web/lease/extend/")
+    assert 'formaction="/clones/web/lease/extend/"' in page("/clones/")
+    answer = client.post("/clones/web/lease/extend/", {"next": "/clones/"})
+    assert answer.headers["Location"] == "/clones/"
+    assert 'formaction="/clones/web/lease/extend/"' not in page("/clones/")
     assert Lease.objects.get().ends_at > timezone.now() + 100 * HOUR
     assert "<b>Its lease ends</b>" not in page("/clones/web/")
     client.post("/clones/web/lease/extend/", {"hours": "many"})
