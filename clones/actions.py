@@ -13,8 +13,8 @@ from clones.services import Asked, checked_name, clone_moved
 from clones.specs import record_of
 from cowweb.errors import ConflictError, NameTakenError, NotFoundError
 from cowweb.live import ring
-from hosts.drivers.base import ExecResult
 from hosts.drivers.errors import Busy
+from hosts.drivers.records import ExecResult
 from hosts.services import local_driver
 from people import rights
 

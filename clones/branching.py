@@ -16,9 +16,9 @@ from clones.busy import busy_left, busy_with, is_held
 from clones.models import Clone, Layer, Snapshot
 from clones.specs import record_of
 from cowweb.live import ring
-from hosts.drivers.base import MachineRecord
 from hosts.drivers.errors import DriverError
 from hosts.drivers.host_errors import host_errors
+from hosts.drivers.records import MachineRecord
 from hosts.services import local_driver
 
 Status = Clone.Status

@@ -23,8 +23,9 @@ from clones.services import clone_moved
 from clones.specs import record_of, spec_of
 from cowweb.errors import ConflictError
 from cowweb.live import ring
-from hosts.drivers.base import Channel, Guest, MachineStatus, PortForward, Shell, Size
+from hosts.drivers.base import Channel, Guest, Shell, Size
 from hosts.drivers.errors import Cancelled, DriverError, Refused, TimedOut, Unreachable
+from hosts.drivers.records import MachineStatus, PortForward
 from hosts.services import local_driver
 
 Status = Clone.Status

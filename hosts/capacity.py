@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string
 from cowweb.drawing import MIB
 from cowweb.errors import HostFullError
 from cowweb.wording import size
-from hosts.drivers.base import HostUse
+from hosts.drivers.records import HostUse
 from hosts.models import Host
 from hosts.services import LOCAL, local_driver, local_host, memory_of
 

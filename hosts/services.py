@@ -12,8 +12,9 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from cowweb.live import ring
-from hosts.drivers.base import Driver, HostFacts, MachineRecord, MemoryUse
+from hosts.drivers.base import Driver
 from hosts.drivers.load import driver_for
+from hosts.drivers.records import HostFacts, MachineRecord, MemoryUse
 from hosts.models import Host
 
 LOCAL = "local"

@@ -17,11 +17,11 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from hosts.drivers.base import BootKind, MachineSpec
 from hosts.drivers.egress_rules import FIRST_GROUP, LAST_GROUP
 from hosts.drivers.errors import Refused
 from hosts.drivers.machine_args import FIRMWARE_VARIABLES, SERIAL
 from hosts.drivers.qcow2 import backing_of
+from hosts.drivers.records import BootKind, MachineSpec
 from hosts.drivers.seed import FIRMWARE_FILES, VOLUME
 
 FIRST_LENT, LENT = 0x60000000, 0x0FFFFFFF

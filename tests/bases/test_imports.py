@@ -14,6 +14,8 @@ from cowweb.errors import ConflictError, DomainError, ForbiddenError
 from hosts.jobs import queued_ids, work
 from tests.support.https import https_server
 
+pytestmark = pytest.mark.slow
+
 DATA = b""
 
 

@@ -26,6 +26,8 @@ from hosts.jobs import work
 from hosts.services import local_driver
 from tests.clones.conftest import fresh, image, shows, write
 
+pytestmark = pytest.mark.slow
+
 
 def chain(clone):
     return local_driver().disk_chain(clone.disk)

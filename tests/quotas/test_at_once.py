@@ -5,7 +5,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.postgres import postgres
+
+pytestmark = pytest.mark.slow
 
 REQUESTS = 50
 # A quota, how much of it, whose: one person's or a team's of many people; what all do. One clone is there already.

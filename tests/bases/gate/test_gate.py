@@ -22,6 +22,8 @@ from tests.bases.gate.images import (
     sound_images,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(site):
