@@ -42,6 +42,7 @@ class Table:
     nothing: str
     columns: tuple[Column, ...]
     rows: list[list[Any]]
+    drawn: int | None = None  # the column of which each row has a bar, against the largest
 
     @property
     def cells(self) -> list[list[dict[str, Any]]]:
@@ -53,6 +54,10 @@ class Table:
             ]
             for row in self.rows[:SHOWN]
         ]
+
+    @property
+    def most(self) -> float:
+        return max((row[self.drawn] for row in self.rows), default=0) if self.drawn is not None else 0
 
     @property
     def has_more(self) -> bool:
@@ -94,6 +99,7 @@ def holdings(user: User, days: int, rows: int = ROWS) -> Table:
             ]
             for row in found
         ],
+        drawn=4,
     )
 
 
@@ -164,7 +170,7 @@ def images(user: User, days: int, rows: int = ROWS) -> Table:
         *(Column("Base", "base"), Column("Revision"), Column("Status"), Column("Made", "when")),
         *(Column("Days", "number"), Column("Clones", "number"), Column("On older revisions", "number")),
     )
-    return Table("images", "Image age", "There is no image yet.", columns, cells)
+    return Table("images", "Image age", "There is no image yet.", columns, cells, drawn=4)
 
 
 def denied(user: User, days: int, rows: int = ROWS) -> Table:
@@ -192,7 +198,7 @@ def denied(user: User, days: int, rows: int = ROWS) -> Table:
         *(Column("Who"), Column("Action"), Column("Times", "number"), Column("Last", "when")),
         Column("Last reason"),
     )
-    return Table("denied", "Denied requests", "Nothing was refused in this time.", columns, cells)
+    return Table("denied", "Denied requests", "Nothing was refused in this time.", columns, cells, drawn=2)
 
 
 class Report(Protocol):

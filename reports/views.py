@@ -22,7 +22,6 @@ def report_list(request: HttpRequest) -> HttpResponse:
     context = {
         "tables": tables,
         "charts": drawn_hours(tables["hours"], until=timezone.localdate(), days=days),
-        "most_memory": max((row[4] for row in tables["holdings"].rows), default=0),
         "days": days,
         "choices": DAYS.values(),
         "whole": sees_everything(user),

@@ -82,7 +82,7 @@ def after_this(
 def extend_button(name: str) -> SafeString:
     """One click for one more length, in a row whose lease is near its end."""
     return format_html(
-        '<button class="btn btn-small" form="row-form" formaction="{}" aria-label="Extend {}">Extend</button>',
+        '<button class="btn" form="row-form" formaction="{}" aria-label="Extend {}">Extend</button>',
         reverse("lease-extend", args=[name]),
         name,
     )

@@ -1,6 +1,6 @@
 """One value of a report, as its column says: `{% load reports %}{% report_cell cell %}`."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from django import template
@@ -8,8 +8,9 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from cowweb.templatetags.cow import ago, bytes_tag, mib
+from cowweb.templatetags.cow import ago, bar, bytes_tag, mib
 from cowweb.wording import UNKNOWN
+from reports.tables import Table
 
 register = template.Library()
 PART = '<rect class="hue-{}" x="{}%" y="{}" width="{}%" height="{}" />'
@@ -49,3 +50,11 @@ def day_column(day: Mapping[str, Any]) -> SafeString:
     parts = ((part["colour"], day["x"], part["y"], day["width"], part["height"]) for part in day["parts"])
     title = f"{day['day'].isoformat()}: {day['hours']:.1f} h"
     return format_html("<g><title>{}</title>{}</g>", title, format_html_join("", PART, parts))
+
+
+@register.inclusion_tag("parts/bar.html")
+def report_bar(table: Table, row: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The row's measure against the largest of the report."""
+    assert table.drawn is not None
+    cell = row[table.drawn]
+    return bar(cell["value"], table.most, f"{cell['label']}, of the most", "accent")

@@ -92,6 +92,13 @@ def test_a_spreadsheet_finds_no_formula():
     assert found[8:] == ["fine", "-3", ""]
 
 
+def test_what_can_be_measured_is_drawn_against_the_most(held, admin, client):
+    client.force_login(admin)
+    page = client.get("/reports/").content.decode()
+    assert "Memory, of the most" in page and "Days, of the most" in page
+    assert REPORTS["images"](admin, 30).most == 0  # made today
+
+
 @pytest.mark.parametrize("name", REPORTS)
 def test_each_report_is_a_page_and_a_csv(held, client, member, name):
     assert client.get(f"/reports/{name}.csv").status_code == 302
