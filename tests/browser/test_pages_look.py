@@ -44,6 +44,7 @@ PAGES = {
     "audit-filtered": "/audit/?action=clone&outcome=done",
     "people": "/people/",
     "person": "/people/admin/",
+    "team": "/teams/shown/",
     "settings": "/settings/",
     "security": "/settings/security/",
     "app-set-up": "/settings/security/app/",
@@ -73,6 +74,8 @@ def furnished(served):
     do = served.admin.command
     assert do("clone base=demo name=shown no_start=true")["success"]
     assert do("snapshot name=shown snapshot_name=first")["success"]
+    served.admin.post("/people/_team/", name="shown", description="Who shows things")
+    served.admin.post("/teams/shown/lease/", default="24", most="168")
     strange = served.data / "clones" / "0123456789ab" / "left-behind.qcow2"
     strange.parent.mkdir()
     strange.write_bytes(b"somebody's")
@@ -81,6 +84,7 @@ def furnished(served):
         do("provision script=fails.sh")
     yield {"run": served.newest_run()}
     do("remove name=shown")
+    served.admin.post("/teams/shown/remove/")
     shutil.rmtree(strange.parent)
 
 
