@@ -30,8 +30,8 @@ from audit.filters import (
 from audit.models import AuditEntry, AuditEntryQuerySet
 from cowweb.roles import audits
 
-FEW = 5_000  # entries that are looked through whatever else is asked of them
-REACH, MOST_REACH = 25_000, 200_000
+FEW = 2_000  # entries that are looked through whatever else is asked of them
+REACH, MOST_REACH = 10_000, 200_000
 TOGETHER = ({"actor", "action"},)  # there is an index for both at once
 NAMED = {"actor": "actor_name", "action": "action", "via": "via"}
 

@@ -34,7 +34,7 @@ FILTERS = {
     "who never ended so": "?actor=user-3&outcome=done",
     "what, on, by a part": "?action=stop&target=web-77",
     "all at once": "?since=2026-01-05&actor=user-3&action=stop&target=web&outcome=done&via=api",
-    "further back": "?action=promote&via=web&before={middle}&reach=200000",
+    "further back": "?action=promote&via=web&before={middle}",
 }
 
 

@@ -17,6 +17,7 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from audit.services import Actor, operation
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
+from cowweb.live import RIGHTS, ring
 from cowweb.roles import administers
 from people.models import Visit
 from people.visits import closed
@@ -45,6 +46,7 @@ def kept(user: User, password: str, session_key: str) -> User:
     user.set_password(password)
     user.save(update_fields=["password"])
     closed(list(Visit.objects.filter(user=user).exclude(session_key=session_key)))
+    ring(RIGHTS)  # passes to guests end with the password
     return user
 
 
