@@ -152,6 +152,7 @@ OF_TEAM = Key("team", "NAME")
 DEFAULT_OF = Key("default_of", "people", one_of(("people", "teams")), words=("people", "teams"))
 REQUEST = Key("request", "7", number("a request's number", MOST_RUN))
 NOTE = Key("note", "TEXT")
+SESSION = Key("session", "7", number("a session's number", MOST_LINK))
 FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
 
 TABLE = (
@@ -316,6 +317,11 @@ TABLE = (
     Verb("approve", "give what a request asks for", (REQUEST,), (NOTE,)),
     Verb("refuse", "refuse a request, or end early what it gave", (REQUEST, NOTE)),
     Verb("withdraw_request", "take back your own request", (REQUEST,)),
+    Verb("list_sessions", "where you, or a person, are signed in", optional=(USER,)),
+    Verb("end_session", "sign out one browser, or a person everywhere", either=(SESSION, USER)),
+    Verb("disable_user", "keep a person out, at once and everywhere", (USER,)),
+    Verb("enable_user", "let a disabled person in again", (USER,)),
+    Verb("password_link", "make a link by which a person sets a new password", (USER,)),
     Verb("security_audit", "the tail of the audit trail", (), (LINES,)),
     Verb("list_findings", "what the reconciler found to differ between rows and host", (), (STATE,)),
     Verb("decide_finding", "decide on such a difference that waits", (FINDING, DECISION), (NEW_NAME,)),

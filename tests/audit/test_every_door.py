@@ -43,6 +43,7 @@ GIVEN = {
     "note": "no",
     "url": "http://nothing.invalid/x.qcow2",
     "user": "nobody-here",
+    "session": "4711",
 }
 LINES = {
     verb.name: " ".join(
