@@ -27,6 +27,13 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
+def django_db_use_migrations() -> bool:
+    """Tables come at once from the models in SQLite's memory, as every worker makes them anew. The steps are
+    taken by each site that tests serve, and where a database server is set."""
+    return bool(os.environ.get("DATABASE_URL"))
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """Tests clear their tables, which the record refuses; `guarded` is for those that are about it."""
     with django_db_blocker.unblock():
