@@ -25,7 +25,7 @@ from clones.leftovers import (
 )
 from clones.models import Layer
 from cowweb.wording import size
-from hosts.drivers.base import MachineRecord
+from hosts.drivers.records import MachineRecord
 from hosts.drivers.strangers import strangers
 from hosts.findings import Kind, Noted
 from hosts.services import local_driver

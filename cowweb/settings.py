@@ -52,6 +52,7 @@ COWWEB_IMPORT_FOLDERS = [
     Path(folder) for folder in env_list("COWWEB_IMPORT_FOLDERS") or [str(COWWEB_DATA / "import")]
 ]
 COWWEB_STORE = COWWEB_DATA / "store"
+COWWEB_KEYRINGS = COWWEB_DATA / "keyrings"  # of publishers, beside those that packages bring
 COWWEB_ARRIVALS = COWWEB_DATA / "arrivals"  # images being uploaded or fetched
 COWWEB_CLONES = COWWEB_DATA / "clones"
 COWWEB_LAYERS = COWWEB_DATA / "layers"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import connection
 
 from audit import triggers
@@ -72,6 +73,12 @@ def quick_passwords(request):
         request.getfixturevalue("settings").PASSWORD_HASHERS = [
             "django.contrib.auth.hashers.MD5PasswordHasher"
         ]
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted():
+    """What one test asked for too often is no reason to slow the next."""
+    cache.clear()
 
 
 @pytest.fixture

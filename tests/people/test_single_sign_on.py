@@ -14,7 +14,7 @@ from people.single_sign_on import provider as known_provider
 from tests.people.test_sign_in import try_in
 from tests.support.oidc import CLIENT, CLIENT_SECRET, provider
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 @pytest.fixture

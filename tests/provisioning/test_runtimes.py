@@ -15,7 +15,7 @@ from provisioning.models import Runtime, RuntimeFound
 from provisioning.output import stream_text
 from provisioning.registry import Wish, runtime_install, runtime_named, runtime_register, runtime_remove
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 PERLISH = '#!/bin/sh\necho "interpreted $1 by $0"; cat "$1" | tail -n 1\n'
 
 
