@@ -23,6 +23,15 @@ from hosts.jobs import start_ticks
 BLOCK = 1 << 20
 ARRIVING = re.compile(r"\.arriving-(\d{1,10})-(\d{1,20})-[0-9a-f]{16}", re.ASCII)
 
+Names = Callable[[], set[str]]
+NAMES: list[Names] = []
+
+
+def names_from(names: Names) -> Names:
+    """For an app that keeps files here beside the bases' own: `names` tells those that it answers for."""
+    NAMES.append(names)
+    return names
+
 
 def digest_of(path: Path) -> str:
     """The file's sha256, in hexadecimal."""
@@ -69,7 +78,8 @@ def copied(source: Path, target: Path) -> str:
     """Copies block by block, keeping holes as holes, synced to disk; returns the sha256."""
     digest = hashlib.sha256()
     with opened(source) as reader, target.open("xb") as writer:
-        while block := reader.read(BLOCK):
+        before = os.fstat(reader.fileno())
+        while reader.tell() <= before.st_size and (block := reader.read(BLOCK)):
             digest.update(block)
             if block.count(0) == len(block):
                 writer.seek(len(block), os.SEEK_CUR)
@@ -77,6 +87,11 @@ def copied(source: Path, target: Path) -> str:
                 writer.write(block)
         writer.truncate(reader.tell())
         os.fsync(writer.fileno())
+        after = os.fstat(reader.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise ConflictError(
+            f"{source.name} was written to while it was copied; nothing was kept", field="disk"
+        )
     return digest.hexdigest()
 
 

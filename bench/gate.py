@@ -6,7 +6,9 @@ from pathlib import Path
 
 from bench.harness import Comparison, Options, Reach, measured
 from bench.site import inside
-from tests.bases.gate.images import hostile, sound_images
+from tests.bases.gate.attacks import further
+from tests.bases.gate.images import hostile
+from tests.bases.gate.sound import sound_images
 
 USUAL_MS, WORST_MS = 100, 5000
 SOUND, HOSTILE = "sound images", "hostile images"
@@ -18,7 +20,7 @@ def benchmark(folder: Path, options: Options) -> Iterator[Comparison]:
     sound, bad = folder / "import" / "sound", folder / "import" / "hostile"
     for place in (sound, bad):
         place.mkdir(parents=True)
-    for number, (_, image) in enumerate(hostile({})):
+    for number, (_, image) in enumerate([*hostile({}), *further()]):
         (bad / f"{number:03}").write_bytes(image)
     for _ in sound_images(sound):
         pass

@@ -7,14 +7,15 @@ from django.db import IntegrityError, transaction
 from audit.services import Actor, operation
 from clones.branching import grounded, layers_collected
 from clones.busy import busy_with, now
+from clones.grounds import grounds_checked, layer_checked
 from clones.machines import disk_measured, free_guest, guest_of
 from clones.models import Clone, Layer, Snapshot
 from clones.services import Asked, checked_name, clone_moved
 from clones.specs import record_of
 from cowweb.errors import ConflictError, NameTakenError, NotFoundError
 from cowweb.live import ring
-from hosts.drivers.base import ExecResult
 from hosts.drivers.errors import Busy
+from hosts.drivers.records import ExecResult
 from hosts.services import local_driver
 from people import rights
 
@@ -76,6 +77,8 @@ def snapshot_kept(clone: Clone, name: str) -> Snapshot:
     except IntegrityError:
         raise NameTakenError(f"{clone.name} has a snapshot {name} already", field="snapshot_name") from None
     try:
+        if not running:  # otherwise its own QEMU keeps it
+            grounds_checked(clone)
         local_driver().snapshot_create(clone.disk, name, record_of(clone) if running else None)
     except Exception:
         snapshot.delete()
@@ -98,6 +101,7 @@ def snapshot_restore(*, clone: Clone, name: str, actor: Actor) -> Clone:
                 f"{clone.name} has saved memory that fits only its present disk: start or restore it first"
             )
         with busy_with(clone.pk, now(), since=[Status.STOPPED]) as free:
+            grounds_checked(free)
             if snapshot.layer is None:
                 local_driver().snapshot_restore(clone.disk, name)
             else:
@@ -114,12 +118,13 @@ def taken_out(clone: Clone, layer: Layer, name: str) -> None:
         raise ConflictError(f"{clone.name} has later snapshots inside its disk; {name} is older than those")
     new = clone.folder / ".restored.qcow2"
     new.unlink(missing_ok=True)
+    layer_checked(clone, layer)
     below = layer.parent or layer.template or layer.revision
     local_driver().snapshot_extract(layer.disk, name, new, backing=below.disk)
     new.rename(clone.disk)
     clone.template = layer.template or clone.template
     Clone.objects.filter(pk=clone.pk).update(template=clone.template)
-    grounded(clone)
+    grounded(clone, below)
 
 
 def clone_execute(*, clone: Clone, command: str, timeout_ms: int, actor: Actor) -> ExecResult:

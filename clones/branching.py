@@ -12,14 +12,17 @@ from pathlib import Path
 from django.db import transaction
 from django.utils import timezone
 
+from bases.models import BaseRevision
 from clones.busy import busy_left, busy_with, is_held
+from clones.grounds import Ground, ground_said, grounds_checked
 from clones.models import Clone, Layer, Snapshot
 from clones.specs import record_of
 from cowweb.live import ring
-from hosts.drivers.base import MachineRecord
-from hosts.drivers.errors import DriverError
+from hosts.drivers.errors import Altered, DriverError
 from hosts.drivers.host_errors import host_errors
+from hosts.drivers.records import MachineRecord
 from hosts.services import local_driver
+from pools.models import Template
 
 Status = Clone.Status
 Kept = Layer.Kept
@@ -33,6 +36,7 @@ def ground_laid(child: Clone) -> None:
     mark = f"clone:{child.pk}"
     with busy_with(child.parent_id, mark, since=BRANCHABLE, wait_s=PARENT_WAIT_S) as parent:
         settled(parent)
+        grounds_checked(parent)
         layer = reusable(parent) or set_aside(parent)
         Clone.objects.filter(pk=child.pk).update(layer=layer)
         child.layer = layer
@@ -119,29 +123,39 @@ def completed(clone: Clone, layer: Layer, kept: str) -> None:
     if new.exists():
         new.rename(clone.disk)
         sync_folder(clone.folder)
+    on = ground_said(clone, layer)
     with transaction.atomic():
         Layer.objects.filter(pk=layer.pk).update(
             sealed_at=timezone.now(), kept=kept, disk_bytes=layer.disk.stat().st_blocks * 512
         )
         Snapshot.objects.filter(clone=clone, layer__isnull=True).update(layer=layer)
-        grounded(clone)
+        written_down(clone, on, is_empty=on == layer)
 
 
-def grounded(clone: Clone) -> None:
-    """Writes down what the clone's disk stands on, as its file says."""
-    below = Path(local_driver().image_inspect(clone.disk).backing_file or "")
-    layer = Layer.objects.filter(uuid=below.stem).first() if len(below.stem) == 32 else None
-    on_template = layer is None and clone.template is not None and below == clone.template.disk.resolve()
+def grounded(clone: Clone, *more: Ground) -> None:
+    """Writes down what the clone's disk stands on, as its file says; `more` is what it may stand on now."""
+    written_down(clone, ground_said(clone, *more), is_empty=False)
+
+
+def ground_followed(clone: Clone) -> None:
+    """Where someone died between the disk's new place and its row, the row follows."""
+    on = ground_said(clone)
+    if on.disk != clone.below:
+        written_down(clone, on, is_empty=False)
+
+
+def written_down(clone: Clone, on: Ground, *, is_empty: bool) -> None:
+    """`is_empty`: the disk shows just what `on` does, so that others can stand on that as well."""
     fields: dict[str, object] = {
-        "layer": layer,
-        "untouched": "" if clone.record else file_mark(clone.disk),
+        "layer": on if isinstance(on, Layer) else None,
+        "untouched": file_mark(clone.disk) if is_empty and not clone.record else "",
         "disk_bytes": clone.disk.stat().st_blocks * 512,
         "has_agent": clone.has_agent or clone.template_id is not None,
     }
-    if layer is None and not on_template:
-        revisions = clone.revision.base.revisions.filter(digest=below.stem).order_by("-number")
-        same = clone.revision if clone.revision.digest == below.stem else revisions.first()
-        fields |= {"template": None, "revision": same or clone.revision}
+    if isinstance(on, Template):
+        fields["template"] = on
+    if isinstance(on, BaseRevision):
+        fields |= {"template": None, "revision": on}
     with transaction.atomic():
         Clone.objects.filter(pk=clone.pk).update(**fields)
         ring("clones", "bases", f"clone.{clone.pk}")
@@ -205,6 +219,9 @@ def disks_reconciled() -> int:
     for clone in stale:
         try:
             settled(clone)
+            ground_followed(clone)
+        except Altered:
+            pass  # it has its finding, and can be removed
         except (DriverError, OSError):
             continue  # its machine does not answer now: next time
         busy_left(clone.pk, clone.busy)

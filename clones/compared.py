@@ -12,12 +12,13 @@ from django.db import transaction
 from bases.integrity import looks_changed, revision_verified
 from bases.models import BaseRevision
 from bases.store import identity_of
+from clones.grounds import altered_noted, grounds_of
 from clones.models import Clone
 from clones.services import clone_moved
 from clones.specs import record_of
 from cowweb.live import ring
-from hosts.drivers.base import PortForward
-from hosts.drivers.errors import DriverError
+from hosts.drivers.errors import Altered, DriverError
+from hosts.drivers.records import PortForward
 from hosts.findings import Kind, Noted, repaired
 from hosts.models import Finding
 from hosts.services import local_driver
@@ -30,14 +31,16 @@ RUNS_ON = "Nothing: it runs on with what it holds open, and cannot be started ag
 
 
 def disks_compared() -> Iterator[Noted]:
-    """Clones that should have a disk, and have none that can be read."""
+    """Clones that should have a disk and have none that can be read, or one that names something else."""
     lost = Finding.objects.open().filter(kind=Kind.CLONE).values_list("subject", flat=True)
-    for clone in Clone.objects.filter(status__in=[*RUN, Status.STOPPED, Status.FAILED], busy=""):
+    for clone in Clone.objects.for_list().filter(status__in=[*RUN, Status.STOPPED, Status.FAILED], busy=""):
         target = f"clone:{clone.name}"
         if clone.status == Status.FAILED and target not in lost:
             continue  # of one that could not be made there never was a disk
         if found := disk_problem(clone):
             yield Noted(Kind.CLONE, target, found, disk_lost(clone, found), evidence={"clone": clone.pk})
+        elif error := alteration(clone):
+            yield altered_noted(clone, error)
 
 
 def disk_problem(clone: Clone) -> str:
@@ -49,6 +52,19 @@ def disk_problem(clone: Clone) -> str:
     except OSError as error:
         return f"{clone.disk.name} cannot be read: {error.strerror}"
     return ""
+
+
+def alteration(clone: Clone) -> DriverError | None:
+    """What its disk's headers say that its rows do not; nothing of one whose disk was moved meanwhile."""
+    try:
+        local_driver().disk_stands_on(clone.disk, grounds_of(clone))
+    except Altered as error:
+        now = Clone.objects.get(pk=clone.pk)
+        same = (now.busy, now.layer_id, now.revision_id) == ("", clone.layer_id, clone.revision_id)
+        return error if same else None
+    except DriverError:
+        return None  # a file below is gone or no image: that is told of the base, or at its start
+    return None
 
 
 def disk_lost(clone: Clone, found: str) -> str:

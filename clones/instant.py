@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from django.db import transaction
 from django.utils import timezone
 
+from clones.grounds import grounds_checked
 from clones.identity import identity_written
 from clones.models import Clone
 from clones.services import clone_moved, moved_untold
@@ -20,8 +21,8 @@ from clones.specs import spec_of
 from cowweb.errors import ConflictError, DomainError
 from cowweb.live import ring
 from hosts.drivers.agent import AgentGuest
-from hosts.drivers.base import Identity, MachineRecord, Started
 from hosts.drivers.errors import DriverError
+from hosts.drivers.records import Identity, MachineRecord, Started
 from hosts.jobs import work_or_wait
 from hosts.services import local_driver
 from pools.building import memory_there
@@ -170,6 +171,7 @@ def restored(clone: Clone, template: Template, on_phase: OnPhase) -> bool:
     disk_ms = since_ms(start)
     starting(clone, on_phase)
     start = time.perf_counter()
+    grounds_checked(clone)
     started = local_driver().start(replace(spec_of(clone), memory=private_memory(template)))
     start_ms = since_ms(start)
     started_written(clone, started)

@@ -16,16 +16,17 @@ from dataclasses import replace
 
 from clones.branching import machine_of, next_disk, set_aside, settled
 from clones.busy import busy_with
+from clones.grounds import grounds_checked
 from clones.identity import identity_written
 from clones.instant import Times, destroyed, identified, running, since_ms, started_written, starting
 from clones.models import Clone, Layer
 from clones.services import clone_moved
 from clones.specs import record_of, spec_of
 from cowweb.errors import ConflictError, DomainError
-from hosts.drivers.base import Memory
 from hosts.drivers.errors import DriverError
 from hosts.drivers.host_errors import host_errors
 from hosts.drivers.machine_args import FIRMWARE_VARIABLES
+from hosts.drivers.records import Memory
 from hosts.services import local_driver
 
 Status = Clone.Status
@@ -60,6 +61,7 @@ def moment_written(child: Clone) -> Layer:
         child.parent_id, f"clone:{child.pk}", since=[Status.RUNNING], wait_s=PARENT_WAIT_S
     ) as parent:
         settled(parent)
+        grounds_checked(parent)
         start = time.perf_counter()
         layer = set_aside(parent, lambda clone, layer: moment_put(clone, layer, child))
         child.moment_ms, child.layer = since_ms(start), layer
@@ -91,6 +93,7 @@ def gone_on(child: Clone, layer: Layer, on_phase: OnPhase) -> None:
     starting(child, on_phase)
     start = time.perf_counter()
     memory = Memory(None, shared=False, state=child.moment, paused=True, held=True)
+    grounds_checked(child)
     started_written(child, driver.start(replace(spec_of(child), memory=memory)))
     driver.resume(record_of(child))
     start_ms = since_ms(start)

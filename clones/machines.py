@@ -15,6 +15,7 @@ from django.utils import timezone
 from bases.integrity import revision_checked
 from clones.branching import file_mark, ground_laid, ground_left, settled
 from clones.egress import egress_ended
+from clones.grounds import grounds_checked
 from clones.identity import identity_written
 from clones.instant import destroyed, instantly_made, left_half_made, since_ms
 from clones.live_branch import live_branched
@@ -23,8 +24,9 @@ from clones.services import clone_moved
 from clones.specs import record_of, spec_of
 from cowweb.errors import ConflictError
 from cowweb.live import ring
-from hosts.drivers.base import Channel, Guest, MachineStatus, PortForward, Shell, Size
+from hosts.drivers.base import Channel, Guest, Shell, Size
 from hosts.drivers.errors import Cancelled, DriverError, Refused, TimedOut, Unreachable
+from hosts.drivers.records import PortForward
 from hosts.services import local_driver
 
 Status = Clone.Status
@@ -141,11 +143,12 @@ def guest_answered(clone: Clone, cancel: Superseded) -> None:
 def process_started(clone: Clone) -> None:
     """The machine's process; one that an earlier try started is adopted."""
     driver = local_driver()
-    if clone.record and driver.status(record_of(clone)) is not MachineStatus.GONE:
+    if clone.record and driver.alive(record_of(clone)):
         return
     revision_checked(clone.revision)
     clone.saved_memory.unlink(missing_ok=True)  # of a disk that now moves on
     settled(clone)
+    grounds_checked(clone)
     start = time.perf_counter()
     started = driver.start(spec_of(clone))
     Clone.objects.filter(pk=clone.pk).update(

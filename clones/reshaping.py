@@ -24,6 +24,7 @@ from bases.services import (
 from bases.store import digest_of
 from clones.branching import (
     completed,
+    ground_followed,
     grounded,
     layer_begun,
     layers_collected,
@@ -33,6 +34,7 @@ from clones.branching import (
     settled,
 )
 from clones.busy import busy_with
+from clones.grounds import grounds_checked
 from clones.models import Clone, DiskTask, Layer
 from cowweb.errors import ConflictError
 from cowweb.live import ring
@@ -82,6 +84,8 @@ def disk_task_done(task_id: int) -> None:
     try:
         with busy_with(task.clone_id, f"task:{task_id}", since=RESHAPABLE) as clone:
             settled(clone)
+            ground_followed(clone)
+            grounds_checked(clone)
             note = worked(clone, task, progress)
     except Cancelled:
         task_ended(task, State.CANCELLED, note="Cancelled; nothing was changed")

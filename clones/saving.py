@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from clones.branching import settled
 from clones.egress import egress_ended
+from clones.grounds import grounds_checked
 from clones.instant import ENTROPY_BYTES, since_ms, started_written
 from clones.machines import disk_measured, failures_told, guest_of, process_ended
 from clones.models import Clone
@@ -17,8 +18,8 @@ from clones.services import clone_moved
 from clones.specs import record_of, spec_of
 from cowweb.errors import ConflictError
 from hosts.drivers.agent import AgentGuest
-from hosts.drivers.base import MachineStatus, Memory
 from hosts.drivers.errors import DriverError
+from hosts.drivers.records import MachineStatus, Memory
 from hosts.services import local_driver
 
 Status = Clone.Status
@@ -96,6 +97,7 @@ def loaded(clone: Clone) -> None:
     """Its process, still paused. Then the saved memory goes: what was restored once has moved on."""
     driver = local_driver()
     settled(clone)
+    grounds_checked(clone)
     for record in driver.running(clone.folder.parent):
         if Path(record.folder) == clone.folder:
             driver.kill(record)  # an earlier try's: it never ran

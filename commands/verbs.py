@@ -26,6 +26,7 @@ MOST_PORT = 65535
 MOST_HOURS = 720
 MOST_LINK = 999_999_999
 MOST_LEASE = 87_600
+NO_LENGTH = "none"
 MOST_LINES = 100_000
 MOST_REVISIONS = 1_000_000
 MOST_TIMEOUT_MS = 86_400_000
@@ -82,6 +83,10 @@ class Verb:
 
 def number(what: str, most: int) -> Callable[[str], object]:
     return lambda text: whole_number(text, least=1, most=most, what=what)
+
+
+def lease_length(text: str) -> object:
+    return text if text == NO_LENGTH else number("a number of hours, or none", MOST_LEASE)(text)
 
 
 def one_of(words: tuple[str, ...]) -> Callable[[str], object]:
@@ -259,8 +264,8 @@ TABLE = (
         "lease",
         "how long a clone lasts, or the clones of a team or base",
         optional=(
-            Key("default", "24", number("a number of hours", MOST_LEASE)),
-            Key("most", "168", number("a number of hours", MOST_LEASE)),
+            Key("default", "24", lease_length),
+            Key("most", "168", lease_length),
         ),
         either=(CLONE, TEAM, BASE),
     ),

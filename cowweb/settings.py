@@ -53,6 +53,7 @@ COWWEB_IMPORT_FOLDERS = [
     Path(folder) for folder in env_list("COWWEB_IMPORT_FOLDERS") or [str(COWWEB_DATA / "import")]
 ]
 COWWEB_STORE = COWWEB_DATA / "store"
+COWWEB_KEYRINGS = COWWEB_DATA / "keyrings"  # of publishers, beside those that packages bring
 COWWEB_ARRIVALS = COWWEB_DATA / "arrivals"  # images being uploaded or fetched
 COWWEB_CLONES = COWWEB_DATA / "clones"
 COWWEB_LAYERS = COWWEB_DATA / "layers"
@@ -183,13 +184,14 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL")
+FOR_EVER_S = 10**9  # a page that is open for days is told as ever; whoever closes it leaves its groups
 CHANNEL_LAYERS: dict[str, dict[str, object]] = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {"hosts": [REDIS_URL]},
     }
     if REDIS_URL
-    else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 1000}}
+    else {"BACKEND": "cowweb.layer.Layer", "CONFIG": {"capacity": 1000, "group_expiry": FOR_EVER_S}}
 }
 
 AUTHENTICATION_BACKENDS = ["people.backends.PersonBackend"]

@@ -13,8 +13,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from hosts.drivers.agent import AgentGuest, agent_binary, install
-from hosts.drivers.base import Guest, MachineSpec, Started
+from hosts.drivers.base import Guest
 from hosts.drivers.errors import DriverError
+from hosts.drivers.records import MachineSpec, Started
 from hosts.drivers.sparse import sparse_copy
 from hosts.services import local_driver
 from pools.models import Template
@@ -78,6 +79,7 @@ def saved(template: Template) -> None:
         undo.callback(driver.kill, started.record)
         prepared(spec, started)
         driver.save_and_end(started.record, template.state)
+    driver.disk_stands_on(template.disk, (template.revision.disk,))
     # The memory file stays writable: QEMU opens it so, although it maps it privately.
     for file in (template.disk, template.state):
         file.chmod(0o400)

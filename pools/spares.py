@@ -19,8 +19,8 @@ from django.utils import timezone
 from bases.integrity import revision_checked
 from cowweb.live import ring
 from hosts.drivers.agent import AgentGuest
-from hosts.drivers.base import MachineRecord
 from hosts.drivers.errors import DriverError
+from hosts.drivers.records import MachineRecord
 from hosts.findings import Kind, repaired
 from hosts.jobs import enqueue
 from hosts.models import Job
@@ -100,6 +100,7 @@ def restored(spare: Spare) -> tuple[MachineRecord, list[list[int]]]:
     cleared(spare)
     spare.folder.mkdir(parents=True, mode=0o700)
     driver.disk_create(spare.disk, backing=template.disk)
+    driver.disk_stands_on(spare.disk, (template.disk, template.revision.disk))
     spec = spare_machine(spare)
     started = driver.start(spec)
     with contextlib.ExitStack() as undo:

@@ -12,6 +12,7 @@ from audit.services import Actor
 from bases.models import BaseImage, BaseRevision
 from bases.services import Facts, Source, base_register, base_revise
 from bases.store import digest_of
+from clones.grounds import grounds_checked
 from clones.machines import clone_stopped
 from clones.models import Clone
 from clones.services import clone_moved
@@ -48,6 +49,7 @@ def published(work: Work) -> None:
         file = clone.folder / FILE
         file.unlink(missing_ok=True)
         try:
+            grounds_checked(clone)
             driver = local_driver()
             driver.disk_standalone(clone.disk, file, on_percent=Shown(work), cancel=work.stop)
             revision = published_before(work.run, file) or published_now(work.run, clone, file)

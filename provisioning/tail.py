@@ -22,6 +22,7 @@ from provisioning.models import Run
 from provisioning.output import lines_after
 
 KEPT_FRAMES = 32
+FRAME_CHARACTERS = 160_000  # at most 6 bytes each in JSON: below the server's limit for a message, 1 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def tail() -> Tail:
 def frame_after(run_id: int, cursor: int) -> Frame:
     """`done` is read before the lines, so that no line can come after it."""
     ended = Run.objects.only("status").get(pk=run_id).has_ended
-    lines = lines_after(run_id, cursor)
+    lines = lines_after(run_id, cursor, characters=FRAME_CHARACTERS)
     done = ended and not lines
     if not lines and not done:
         return Frame("", 0)

@@ -2,6 +2,7 @@
 
 import os
 import struct
+from collections.abc import Callable
 
 EXTENSION = struct.Struct(">II")  # what, and how many bytes follow
 END = 0
@@ -15,8 +16,8 @@ class UnsafeHeader(Exception):
     """Why an image's header is refused, to be said after the file's name."""
 
 
-def extensions_checked(descriptor: int, at: int, end: int) -> None:
-    """`at` is where the header ends, `end` where its cluster or the file does."""
+def extensions_checked(descriptor: int, at: int, end: int, *, bitmaps: Callable[[bytes], None]) -> None:
+    """`at` is where the header ends, `end` where its cluster or the file does. `bitmaps` looks at theirs."""
     for _ in range(MOST_EXTENSIONS):
         if at + EXTENSION.size > end:
             return  # a cluster full of them needs no end mark
@@ -28,4 +29,6 @@ def extensions_checked(descriptor: int, at: int, end: int) -> None:
         at += EXTENSION.size + -(-length // 8) * 8
         if at > end or (kind == BITMAPS and length != BITMAPS_BYTES):
             raise UnsafeHeader("has a header extension of impossible length")
+        if kind == BITMAPS:
+            bitmaps(os.pread(descriptor, BITMAPS_BYTES, at - BITMAPS_BYTES))
     raise UnsafeHeader("has more header extensions than any sound image")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from io import FileIO
 
 from bases.gate.extensions import UnsafeHeader, extensions_checked
+from bases.gate.tables import Tables
 
 __all__ = ["Header", "UnsafeHeader", "parse"]
 
@@ -34,6 +35,8 @@ MOST_L1_BYTES = 32 << 20  # QEMU's own limits
 MOST_REFCOUNT_TABLE_BYTES = 8 << 20
 MOST_SNAPSHOTS = 1024
 SECTOR = 512
+MOST_STATE = 64 << 30  # the memory that a snapshot keeps
+SLACK = 64 << 20  # tables of the largest clusters
 DEFLATE, ZSTANDARD = 0, 1
 
 
@@ -77,11 +80,17 @@ class Reading:
         self.refers_to_nothing()
         self.features_known()
         self.sizes_possible()
+        self.length_possible()
         self.tables_inside()
-        extensions_checked(self.descriptor, self.length, min(self.cluster, self.file_size))
+        end = min(self.cluster, self.file_size)
+        extensions_checked(self.descriptor, self.length, end, bitmaps=self.tables.bitmaps)
         return Header(
             self.version, self.cluster, self.size, self.snapshots, bool(self.incompatible & EXTENDED_L2)
         )
+
+    @property
+    def tables(self) -> Tables:
+        return Tables(self.descriptor, cluster=self.cluster, file_size=self.file_size)
 
     @property
     def cluster(self) -> int:
@@ -141,13 +150,18 @@ class Reading:
         covered = (self.cluster // entry) << self.bits
         must(self.l1_entries * 8 <= MOST_L1_BYTES, "has an L1 table of absurd size")
         must(self.l1_entries >= -(-self.size // covered), "has an L1 table too small for its disk")
-        self.inside(self.l1, self.l1_entries * 8, "L1 table")
         refcount_bytes = self.refcount_clusters << self.bits
         must(0 < refcount_bytes <= MOST_REFCOUNT_TABLE_BYTES, "has a refcount table of absurd size")
-        self.inside(self.refcounts, refcount_bytes, "refcount table")
+        self.tables.inside(self.refcounts, refcount_bytes, "refcount table")
+        self.tables.l1(self.l1, self.l1_entries)
         if self.snapshots:
-            self.inside(self.snapshots_at, self.snapshots * 40, "snapshot table")
+            self.tables.snapshots(self.snapshots_at, self.snapshots)
 
-    def inside(self, offset: int, length: int, what: str) -> None:
-        must(offset % self.cluster == 0, f"has its {what} at no cluster's start")
-        must(self.cluster <= offset and offset + length <= self.file_size, f"has its {what} outside the file")
+    def length_possible(self) -> None:
+        """A file that is mostly holes costs whoever keeps it next to nothing, and whoever reads it hours."""
+        states = self.snapshots * MOST_STATE
+        most = (self.snapshots + 1) * (self.size + self.size // 4 + SLACK) + states
+        must(
+            self.file_size <= most,
+            f"is {self.file_size:,} bytes long, which its disk and snapshots cannot fill",
+        )

@@ -16,8 +16,8 @@ from pathlib import Path
 from hosts.drivers.base import CancelSignal, OnPercent
 from hosts.drivers.errors import Busy, DriverError, Refused
 from hosts.drivers.followed import no_percent, run_followed
-from hosts.drivers.qcow2 import read_header
 from hosts.drivers.qemu_img import image_check, overlay_create
+from hosts.drivers.standing import plain_below
 
 LONG_S = 6 * 3600.0
 
@@ -31,8 +31,8 @@ def rebuild(
     cancel: CancelSignal | None = None,
 ) -> None:
     """A new layer on `backing` that shows what `disk` shows: an empty one on `disk`, then moved over."""
-    read_header(disk)
-    read_header(backing)
+    plain_below(disk)
+    plain_below(backing)
 
     def make(new: Path) -> None:
         overlay_create(new, backing=disk)
@@ -51,7 +51,7 @@ def standalone(
     disk: Path, target: Path, *, on_percent: OnPercent = no_percent, cancel: CancelSignal | None = None
 ) -> None:
     """A new image with everything that `disk` shows, on nothing."""
-    read_header(disk)
+    plain_below(disk)
     _made(
         target,
         lambda new: _img(
@@ -62,6 +62,7 @@ def standalone(
 
 def snapshot_extract(disk: Path, name: str, target: Path, *, backing: Path) -> None:
     """A new layer on `backing`, on which `disk` stands, as the snapshot inside `disk` has it."""
+    plain_below(disk)
     options = ["-l", f"snapshot.name={name}", "-f", "qcow2", "-O", "qcow2"]
     below = ["-B", str(backing.resolve()), "-F", "qcow2"]
     _made(

@@ -62,3 +62,7 @@ class Cancelled(DriverError):
 
 class NoSpace(Refused):
     """The file system is full; nothing half made was left."""
+
+
+class Altered(Refused):
+    """A disk of ours has a header that we did not write."""

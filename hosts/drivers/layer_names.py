@@ -17,10 +17,13 @@ Nodes = Sequence[Mapping[str, Any]]  # what `query-named-block-nodes` answers
 
 
 @contextlib.contextmanager
-def findable(nodes: Nodes, *, top: str, overlay: str) -> Iterator[None]:
-    """The file of the node `top` has its old name meanwhile; the node `overlay`, on it, says where it is."""
+def findable(nodes: Nodes, *, top: str, layer: Path | None, folder: Path) -> Iterator[None]:
+    """The file of the node `top` is `layer`, and has its old name in the machine's folder meanwhile. A QEMU
+    that says it was elsewhere is not to be trusted with a link."""
     images = {each["node-name"]: each["image"] for each in nodes}
-    name, layer = file_of(images[top]["filename"]), Path(images[overlay]["full-backing-filename"])
+    name = file_of(images[top]["filename"])
+    if layer is None or name.parent.resolve() != folder.resolve():
+        raise Refused(f"the machine says that its disk is {str(name)!r}, which is not in its folder")
     if name.exists():
         if not name.samefile(layer):
             raise Refused(f"{name.name} is another file than the machine's disk")

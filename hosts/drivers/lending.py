@@ -17,17 +17,16 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from hosts.drivers.base import BootKind, MachineSpec
 from hosts.drivers.egress_rules import FIRST_GROUP, LAST_GROUP
 from hosts.drivers.errors import Refused
 from hosts.drivers.machine_args import FIRMWARE_VARIABLES, SERIAL
-from hosts.drivers.qcow2 import backing_of
+from hosts.drivers.records import BootKind, MachineSpec
 from hosts.drivers.seed import FIRMWARE_FILES, VOLUME
+from hosts.drivers.standing import below
 
 FIRST_LENT, LENT = 0x60000000, 0x0FFFFFFF
 OPEN_TO_ALL, WRITERS = 0o004, 0o222
 PASSABLE, LENT_MODE = 0o711, 0o440
-DEEPEST = 300
 FOR_MACHINES = ("store", "clones", "layers", "templates", "memory", "lib")
 
 
@@ -43,17 +42,6 @@ def lent(spec: MachineSpec, *, roots: tuple[Path, ...]) -> tuple[int, ...]:
     for folder in {spec.folder.parent, spec.disk.parent} - {spec.folder}:
         _passable(folder.resolve(), roots)
     return tuple(sorted({group for group in groups if group is not None}))
-
-
-def below(disk: Path) -> Iterator[Path]:
-    """What the disk stands on, from the top, by what the headers say."""
-    for _ in range(DEEPEST):
-        named = backing_of(disk)
-        if named is None:
-            return
-        yield named
-        disk = named
-    raise Refused("its disk stands on more files than any machine's may")
 
 
 def handed_over(spec: MachineSpec, user: int) -> None:

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers.base import MachineRecord
 from hosts.drivers.errors import DriverError, NotFound, Refused
 from hosts.drivers.hibernate import same_qemu
 from hosts.drivers.host_errors import host_errors
@@ -32,7 +31,9 @@ from hosts.drivers.live_disk import FLAT, NODES, disk_among
 from hosts.drivers.machine_args import DISK, MONITOR
 from hosts.drivers.plugged import nothing_plugged
 from hosts.drivers.qmp_pipeline import Command, Message, QmpPipeline
+from hosts.drivers.records import MachineRecord
 from hosts.drivers.saved_state import POLL_S, UNLIMITED, capabilities
+from hosts.drivers.standing import backing_of
 from hosts.drivers.unix_sockets import connected
 
 BRANCH_S = 300.0
@@ -48,6 +49,7 @@ def branch(record: MachineRecord, overlay: Path, *, mark: str, state: Path, user
     """How long the machine was stopped, in ms. `overlay` is an empty layer on its disk, `state` is made."""
     if not is_ours(record):
         raise NotFound("the machine does not run")
+    below = backing_of(overlay)  # while the file is still ours
     handed_to(overlay, user)
     with (
         host_errors("the machine's memory could not be written down"),
@@ -63,7 +65,7 @@ def branch(record: MachineRecord, overlay: Path, *, mark: str, state: Path, user
         top, node = disk_among(devices), f"{DISK}-{mark}"
         with layer_ready(monitor, overlay, node):
             (nodes,) = monitor.ask((NODES, FLAT))
-            with findable(nodes, top=top, overlay=node), going_on(monitor):
+            with findable(nodes, top=top, layer=below, folder=overlay.parent), going_on(monitor):
                 begin(monitor, descriptor, top)
                 copied_to(monitor, SWITCH)
                 pause_ms = switched(monitor, top, node)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hosts.drivers.base import CancelSignal, MachineRecord, OnPercent
+from hosts.drivers.base import CancelSignal, OnPercent
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import DriverError, NotFound
 from hosts.drivers.followed import no_percent
@@ -22,6 +22,8 @@ from hosts.drivers.lifecycle import monitor
 from hosts.drivers.machine_args import DISK
 from hosts.drivers.qga import GuestAgent
 from hosts.drivers.qmp import Qmp
+from hosts.drivers.records import MachineRecord
+from hosts.drivers.standing import backing_of
 
 FREEZE_S = 3.0
 THAW_S = 10.0
@@ -60,6 +62,7 @@ def layer_put(record: MachineRecord, overlay: Path, *, mark: str, user: int | No
     True when the guest's agent held its file systems still for that moment; otherwise the layer below
     is as after a power cut. `mark`: at most 26 characters, once per machine's life.
     """
+    below = backing_of(overlay)  # while the file is still ours
     handed_to(overlay, user)
     with monitor(record) as qmp, frozen(Path(record.folder)) as is_frozen:
         node = f"{DISK}-{mark}"
@@ -70,7 +73,7 @@ def layer_put(record: MachineRecord, overlay: Path, *, mark: str, user: int | No
         )
         try:
             top = top_node(qmp)
-            with findable(qmp.execute(NODES, FLAT), top=top, overlay=node):
+            with findable(qmp.execute(NODES, FLAT), top=top, layer=below, folder=overlay.parent):
                 qmp.execute("blockdev-snapshot", {"node": top, "overlay": node}, timeout_s=SWITCH_S)
         except DriverError:
             with contextlib.suppress(DriverError):

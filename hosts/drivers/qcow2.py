@@ -15,7 +15,6 @@ EXTERNAL_DATA_FILE = 1 << 2
 HEADER = struct.Struct(">4sIQIIQI")  # magic, version, backing offset and size, cluster bits, size, encryption
 FEATURES = struct.Struct(">Q")
 FEATURES_AT = 72
-LONGEST_NAME = 1023
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +46,3 @@ def read_header(path: Path) -> Header:
     # version 2 ends before the features; what stands there is something else
     incompatible = FEATURES.unpack_from(start, FEATURES_AT)[0] if version >= 3 else 0
     return Header(version, size, incompatible)
-
-
-def backing_of(path: Path) -> Path | None:
-    """The file that an image of ours stands on, by its header; None where it stands alone. Refused where
-    that is no plain path."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        start = os.pread(descriptor, HEADER.size, 0)
-        if len(start) < HEADER.size or not start.startswith(MAGIC):
-            raise Refused(f"{path.name} is not a qcow2 image")
-        _, _, offset, length, *_ = HEADER.unpack(start)
-        name = os.pread(descriptor, min(length, LONGEST_NAME + 1), offset) if offset else b""
-    finally:
-        os.close(descriptor)
-    if not name:
-        return None
-    if len(name) > LONGEST_NAME or not name.startswith(b"/") or b"\0" in name:
-        raise Refused(f"{path.name} stands on something that is no path of ours")
-    return Path(os.fsdecode(name))

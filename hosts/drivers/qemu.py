@@ -22,33 +22,10 @@ from hosts.drivers import (
     live_branch,
     live_disk,
     qemu_img,
+    standing,
 )
 from hosts.drivers.adopt import running_machines
-from hosts.drivers.base import (
-    AcceleratorVerdict,
-    Activity,
-    CancelSignal,
-    Channel,
-    CheckResult,
-    Denied,
-    DiskUsage,
-    Ending,
-    Enforcement,
-    Guest,
-    HostFacts,
-    HostUse,
-    ImageInfo,
-    MachineRecord,
-    MachineSpec,
-    MachineStatus,
-    MemoryUse,
-    OnPercent,
-    PortForward,
-    SavedMemory,
-    Shell,
-    Size,
-    Started,
-)
+from hosts.drivers.base import CancelSignal, Channel, Guest, OnPercent, Shell, Size
 from hosts.drivers.console import console_tail
 from hosts.drivers.ending import ending
 from hosts.drivers.fingerprint import fingerprint
@@ -61,6 +38,25 @@ from hosts.drivers.lending import taken_back
 from hosts.drivers.memory_use import NOTHING, memory_use
 from hosts.drivers.qcow2 import read_header
 from hosts.drivers.qcow2_overlay import overlay_write, writable
+from hosts.drivers.records import (
+    AcceleratorVerdict,
+    Activity,
+    CheckResult,
+    Denied,
+    DiskUsage,
+    Ending,
+    Enforcement,
+    HostFacts,
+    HostUse,
+    ImageInfo,
+    MachineRecord,
+    MachineSpec,
+    MachineStatus,
+    MemoryUse,
+    PortForward,
+    SavedMemory,
+    Started,
+)
 from hosts.drivers.whose import Whose
 
 SNAPSHOT_S = 120.0
@@ -107,6 +103,12 @@ class QemuDriver:
             overlay_write(disk, backing=below, virtual_size=size)
         else:
             qemu_img.overlay_create(disk, backing=below)
+
+    def disk_backing(self, disk: Path) -> Path | None:
+        return standing.backing_of(disk)
+
+    def disk_stands_on(self, disk: Path, chain: Sequence[Path]) -> None:
+        standing.stands_on(disk, chain)
 
     def disk_usage(self, disk: Path) -> DiskUsage:
         return qemu_img.usage(disk)

@@ -16,11 +16,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hosts.drivers.base import CheckResult, DiskUsage, ImageInfo
 from hosts.drivers.errors import Busy, DriverError, NotFound, Refused
 from hosts.drivers.host_errors import host_errors
 from hosts.drivers.process import Finished, run
 from hosts.drivers.qcow2 import read_header
+from hosts.drivers.records import CheckResult, DiskUsage, ImageInfo
+from hosts.drivers.standing import plain_below
 
 QUICK_S = 20.0
 LONG_S = 3600.0
@@ -71,8 +72,9 @@ def overlay_create(disk: Path, *, backing: Path) -> None:
     below = backing.resolve(strict=False)
     if not below.is_file():
         raise NotFound(f"{backing.name}, which the disk is to be based on, is not there")
-    read_header(below)
-    _make(disk, lambda new: ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(below), str(new)])
+    size = str(read_header(below).virtual_size)
+    on = ["-u", "-F", "qcow2", "-b", str(below)]  # -u: it need not be opened, and may be a running machine's
+    _make(disk, lambda new: ["create", "-q", "-f", "qcow2", *on, str(new), size])
 
 
 def convert(source: Path, target: Path, *, compress: bool = False) -> None:
@@ -130,7 +132,7 @@ def _alone(path: Path) -> str:
 
 
 def _with_chain(path: Path) -> str:
-    read_header(path)
+    plain_below(path)
     return _node(path)
 
 

@@ -13,7 +13,7 @@ from commands.service import Caller
 from commands.verbs import TABLE
 from people.tokens import Asked, token_make
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 GIVEN = {
     "name": "nothing",
     "vm": "nothing",

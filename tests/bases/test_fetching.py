@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from bases.fetching import FetchError, Limits, Network, Stopped, fetched, text_fetched
-from bases.fetching.network import checked_url, public
+from bases.fetching import FetchError, Limits, Network, Stopped, fetched, internet, text_fetched
+from bases.fetching.network import checked_url, connected, public
 from tests.support.https import https_server, redirect
 
 DATA = os.urandom(3_000_000)
@@ -54,6 +54,12 @@ def server():
         "/with-name": redirect("https://me:secret@images.test/disk.qcow2"),
         "/inwards": redirect("https://inside.test/secret"),
         "/nowhere": redirect(""),
+        "/to-file": redirect("file:///etc/shadow"),
+        "/to-here": redirect("//127.0.0.1/disk.qcow2"),
+        "/to-metadata": redirect("https://169.254.169.254/latest/meta-data/"),
+        "/to-a-number": redirect("https://2130706433/disk.qcow2"),
+        "/to-six": redirect("https://[::ffff:127.0.0.1]/disk.qcow2"),
+        "/to-gopher": redirect("gopher://images.test:6379/_FLUSHALL"),
     }
     with https_server(answers) as made:
         answers["/mirror"] = redirect(made.url("/disk.qcow2", "mirror.test"), 307)
@@ -91,6 +97,12 @@ def test_a_redirect_is_followed_and_where_it_led_is_said(server, tmp_path):
         ("/with-name", "may not have a user name"),
         ("/inwards", "inside.test leads to 10.0.0.8, which is no public address"),
         ("/nowhere", "redirects"),
+        ("/to-file", "must begin with https"),
+        ("/to-gopher", "must begin with https"),
+        ("/to-here", r"127\.0\.0\.1"),
+        ("/to-metadata", r"169\.254\.169\.254"),
+        ("/to-a-number", "2130706433"),
+        ("/to-six", "::ffff:127"),
         ("/large", "more than this site takes: 4,000,000 bytes"),
         ("/endless", "more than this site takes"),
         ("/lying", "after 400 "),
@@ -154,6 +166,19 @@ def test_a_small_text_is_read_and_a_large_one_is_none(server):
 )
 def test_addresses_of_ones_own_are_not_public(address):
     assert not public(address)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("169.254.169.254", "2130706433", "0x7f.1", "127.1", "0", "[::1]", "[::ffff:10.0.0.1]", "localhost"),
+        *("017700000001", "[fd00:ec2::254]"),
+    ],
+)
+def test_no_spelling_of_an_address_of_ones_own_is_connected_to(host):
+    """By this host's own resolver, as an import has it."""
+    with pytest.raises(FetchError, match=r"no public address|cannot find"):
+        connected(internet(), checked_url(f"https://{host}/disk.qcow2"))
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "151.101.2.132", "2606:4700::1111", "::ffff:8.8.8.8"])

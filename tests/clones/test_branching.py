@@ -14,6 +14,8 @@ from hosts.jobs import queued_ids, work
 from hosts.services import local_driver
 from tests.clones.conftest import fresh, shows, write
 
+pytestmark = pytest.mark.slow
+
 
 def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -100,7 +102,7 @@ def test_a_running_clone_goes_on_above_what_its_child_stands_on(made, running):
     assert web.busy == ""
 
 
-@pytest.mark.parametrize("step", ["linked", "put_above", "completed", "grounded"])
+@pytest.mark.parametrize("step", ["linked", "put_above", "completed", "written_down"])
 @pytest.mark.parametrize("is_running", [False, True])
 def test_killed_at_any_step_the_job_goes_on_and_loses_nothing(
     made, running, actor, monkeypatch, step, is_running
@@ -111,7 +113,7 @@ def test_killed_at_any_step_the_job_goes_on_and_loses_nothing(
     asked = clone_create(Wanted(parent="web", name="child", start=False), actor=actor)
     real = getattr(branching, step)
 
-    def dies(*args):
+    def dies(*args, **how):
         if step in ("put_above", "linked"):
             real(*args)
         raise KeyboardInterrupt

@@ -13,6 +13,8 @@ from commands.verbs import TABLE
 from hosts.models import Job
 from provisioning.models import Run
 
+pytestmark = pytest.mark.slow
+
 NO_CLONE = "Clone nobody not found"
 STOPPED = "web is stopped"
 REFUSALS = [

@@ -18,7 +18,7 @@ from links.passes import ticket_for
 from links.services import link_address, link_create, link_revoke
 from tests.links.conftest import PORT, entering
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
 
 
 @pytest.fixture(autouse=True)

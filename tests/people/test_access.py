@@ -13,7 +13,7 @@ from people.models import Invitation, Membership, Token
 from people.tokens import Asked, token_make
 from tests.people.conftest import actor_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 LINK = re.compile(r"/join/[\w-]+/")
 
 

@@ -15,7 +15,7 @@ from people.models import Attempt, RecoveryCode, SitePolicy, Totp, Visit
 from people.second_factor import PERIOD_S
 from people.throttle import WINDOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 LOGIN, SECOND = "/accounts/login/", "/accounts/second-factor/"
 PASSWORD = "a-long-password"
 SECRET = re.compile(r'<code class="secret">([A-Z2-7]{32})</code>')

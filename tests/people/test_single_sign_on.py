@@ -17,7 +17,7 @@ from tests.people.conftest import actor_for
 from tests.people.test_sign_in import try_in
 from tests.support.oidc import CLIENT, CLIENT_SECRET, provider
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -52,6 +52,14 @@ def sound_old() -> bytes:
         return written(created(Path(folder) / "x", "4M", "compat=0.10"), "write -q 0 64k").read_bytes()
 
 
+@functools.cache
+def with_snapshot() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(created(Path(folder) / "x"), "write -q -P 7 0 256k")
+        qemu("qemu-img", "snapshot", "-c", "s", path)
+        return written(path, "write -q -P 8 0 64k").read_bytes()
+
+
 # Where a header's fields are, and how they are packed
 FIELDS = {
     "version": (4, ">I"),
@@ -241,45 +249,3 @@ POLYGLOTS: dict[str, Change] = {
     "and an ISO": at(0x8000, b"\x01CD001\x01" + bytes(2041)),
     "and a GPT disk": both(at(446, b"\0\0\2\0\xee\xff\xff\xff\1\0\0\0\xff\xff\0\0"), at(510, b"\x55\xaa")),
 }
-
-
-def sound_images(folder: Path) -> Iterator[Path]:
-    """What people really have: every option of `qemu-img` that leaves one self-contained file."""
-    for bits in range(9, 22):
-        yield written(created(folder / f"c{bits}", "4M", f"cluster_size={1 << bits}"), "write -q 0 1M")
-    for size in ("512", "1M", "1G", "40G", "2T", "16T"):
-        yield created(folder / f"s{size}", size)
-    for order in range(7):
-        yield written(created(folder / f"r{order}", "4M", f"refcount_bits={1 << order}"), "write -q 0 1M")
-    for kind in ("off", "metadata", "falloc", "full"):
-        yield written(created(folder / f"p{kind}", "4M", f"preallocation={kind}"), "write -q 1M 64k")
-    for bits in (14, 16, 17, 21):
-        options = ("extended_l2=on", f"cluster_size={1 << bits}")
-        yield written(created(folder / f"e{bits}", "4M", *options), "write -q 4k 8k", "write -q -z 1M 64k")
-    for options in (("compat=0.10",), ("lazy_refcounts=on",), ("compression_type=zstd",), ("nocow=on",)):
-        yield written(created(folder / f"o{options[0]}", "4M", *options), "write -q 0 1M", "discard -q 0 64k")
-    yield from worked_on(folder)
-
-
-def worked_on(folder: Path) -> Iterator[Path]:
-    """Images with a past: snapshots, bitmaps, resizing, conversion, compression, leaks."""
-    data = written(created(folder / "data"), "write -q -P 5 0 1M")
-    for name, options in (("zlib", "compression_type=zlib"), ("zstd", "compression_type=zstd")):
-        squeezed = folder / f"compressed-{name}"
-        qemu("qemu-img", "convert", "-q", "-c", "-O", "qcow2", "-o", options, data, squeezed)
-        yield squeezed
-    with_snapshots = written(created(folder / "snapshots"), "write -q 0 1M")
-    for number in range(3):
-        qemu("qemu-img", "snapshot", "-c", f"s{number}", with_snapshots)
-        written(with_snapshots, f"write -q {number}M 64k")
-    yield with_snapshots
-    with_bitmap = created(folder / "bitmap")
-    qemu("qemu-img", "bitmap", "--add", with_bitmap, "b0")
-    yield written(with_bitmap, "write -q 0 1M")
-    grown = created(folder / "grown")
-    qemu("qemu-img", "resize", "-q", grown, "64G")
-    yield written(grown, "write -q 32G 64k")
-    flattened = created(folder / "flattened", "4M", f"backing_file={data}", "backing_fmt=qcow2")
-    qemu("qemu-img", "rebase", "-q", "-b", "", flattened)
-    yield flattened
-    yield data

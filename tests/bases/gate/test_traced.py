@@ -10,11 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.bases.gate.attacks import further
 from tests.bases.gate.images import hostile
+
+pytestmark = pytest.mark.slow
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 OPENED = re.compile(r'(?:openat|open|openat2)\((?:[^,"]*, )?"((?:[^"\\]|\\.)*)"')
 CONNECTED = re.compile(r"\b(?:connect|sendto|bind)\(")
+REFERS = (
+    "backing",
+    "data",
+    "external",
+    "LUKS",
+    "v2 ",
+    "vmdk",
+    "posing",
+    "bitmaps",
+    "overlap: L1",
+    "snapshot",
+)
 TRACED = "open,openat,openat2,connect,sendto,bind,execve"
 
 
@@ -28,8 +43,8 @@ def test_nothing_that_an_image_names_is_opened(tmp_path):
     os.mkfifo(pipe)
     names = {"CANARY": str(canary), "FIFO": str(pipe), "SOCKET": str(place)}
     count = 0
-    for name, image in hostile(names):
-        if name.startswith(("backing", "data file", "LUKS", "vmdk", "format", "snapshot", "L1 to byte")):
+    for name, image in [*hostile(names), *further()]:
+        if name.startswith(REFERS):
             (images / f"{count:03}").write_bytes(image)
             count += 1
     with socket.socket(socket.AF_UNIX) as server:
