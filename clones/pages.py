@@ -60,14 +60,16 @@ def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
         clones = clones.filter(revision__base__name=base)
     clones = shown(clones, query.get("show", ""))
     sort = query.get("sort", "")
-    clones = clones.order_by(SORTS.get(sort, "-pk"), "-pk")
-    page = Paginator(clones, PAGE_ROWS).get_page(query.get("page"))
+    ordered = clones.order_by(SORTS.get(sort, "-pk"), "-pk").values_list("pk", flat=True)
+    page = Paginator(ordered, PAGE_ROWS).get_page(query.get("page"))
+    keys = list(page.object_list)  # of all that are sorted and passed over, only the keys are read
+    found = Clone.objects.for_rows().in_bulk(keys)
     kept = {
         key: value for key, value in query.items() if key in ("q", "status", "base", "show", "sort") and value
     }
     return {
         "page": page,
-        "clones": page.object_list,
+        "clones": [found[key] for key in keys if key in found],
         "query": kept,
         "sort": sort,
         "total": page.paginator.count,
