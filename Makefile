@@ -28,7 +28,7 @@ test: ## the whole test suite; ARGS goes to pytest
 check: ## what a commit must pass: format, lint, types, imports, templates, migrations, tests
 	@scripts/check
 
-check-fast: ## the same without guest and browser tests, under a minute
+check-fast: ## the same without slow, guest and browser tests, under a minute
 	@scripts/check --fast
 
 format: ## write code and templates in the house's format

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.chain import moment
+from audit.filters import FILTERS, all_of, entries_for
 from audit.models import AuditEntry
-from audit.pages import FILTERS, all_of, entries_for
 from audit.services import Actor, operation
 from cowweb.errors import DomainError
 

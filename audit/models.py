@@ -97,11 +97,13 @@ class AuditEntry(Link):
 
     class Meta:
         verbose_name_plural = "audit entries"
-        # one for each filter, in the order of the page: the newest fifty are read, whatever there is
+        # one for each filter and the two most asked for together, in the order of the page: the newest fifty
+        # are read, whatever there is; for what no index has, `audit.looking` looks among the newest
         indexes = [
             models.Index(fields=["at", "id"], name="audit_at"),
             models.Index(fields=["actor", "at", "id"], name="audit_actor"),
             models.Index(fields=["actor_name", "at", "id"], name="audit_actor_name"),
+            models.Index(fields=["actor_name", "action", "at", "id"], name="audit_actor_action"),
             models.Index(fields=["action", "at", "id"], name="audit_action"),
             models.Index(fields=["target", "at", "id"], name="audit_target"),
             models.Index(fields=["via", "at", "id"], name="audit_via"),

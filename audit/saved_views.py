@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 from django.db import transaction
 
+from audit.filters import FILTERS
 from audit.models import SavedView
-from audit.pages import FILTERS
 from audit.services import Actor, operation
 from cowweb.errors import DomainError, NotFoundError
 

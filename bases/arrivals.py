@@ -179,4 +179,7 @@ class Told:
 
 
 def origin_of(arriving: Import) -> str:
+    """With what was checked of the publisher's word, for an image of the catalogue."""
+    if arriving.image_key and arriving.note:
+        return f"{arriving.url} ({arriving.note[0].lower()}{arriving.note[1:]})"[:2048]
     return arriving.url or f"{arriving.file_name} (uploaded)"

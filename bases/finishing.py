@@ -8,11 +8,12 @@ from django.conf import settings
 from audit.models import Via
 from audit.services import Actor
 from bases.arrivals import State, Told, ended, origin_of, outside, received_all
-from bases.catalogue import digest_published, image_named
+from bases.catalogue import image_named
 from bases.digests import mismatch
 from bases.fetching import Fetched, Limits, Stopped, fetched
 from bases.gate import glance
 from bases.models import BaseImage, BaseRevision, Import
+from bases.published import digest_published
 from bases.services import Facts, Source, base_begun, base_named, revisable, revision_imported
 from cowweb.errors import DomainError
 from cowweb.live import ring

@@ -7,12 +7,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.services import actor_of
-from bases.arrivals import Wanted, import_begin, import_cancel, import_named
+from bases.arrivals import Wanted, import_begin, import_cancel, import_named, outside
 from bases.catalogue import catalogue, image_named
 from bases.forms import ImportForm, UploadForm, UrlForm
 from bases.models import Import
 from bases.pages import import_context, imports_context
+from bases.reach import publishers_reached
 from bases.rights import curators_only
+from bases.signatures import how_checked
 from bases.uploads import MOST_CHUNK, chunk_received, parts_received, received_bytes
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
 from cowweb.http import status_of, told, went_to
@@ -127,7 +129,25 @@ def catalogue_list(request: HttpRequest) -> HttpResponse:
         curators_only(actor_of(request))
     except ForbiddenError as error:
         return refused(request, error)
-    return render(request, "bases/catalogue.html", {"images": catalogue()})
+    images = [{"image": image, "checked": how_checked(image)} for image in catalogue()]
+    looked = reach_context() if "reach" in request.GET else {}
+    return render(request, "bases/catalogue.html", {"images": images, **looked})
+
+
+@require_GET
+def catalogue_reach(request: HttpRequest) -> HttpResponse:
+    """Whether the publishers answer; asked for once the page is there, as it may take seconds."""
+    try:
+        curators_only(actor_of(request))
+    except ForbiddenError as error:
+        return refused(request, error)
+    return render(request, "bases/_reach.html", reach_context())
+
+
+def reach_context() -> dict[str, Any]:
+    reached = publishers_reached(outside.network())
+    answers = [one.answers for one in reached]
+    return {"reached": reached, "reached_all": all(answers), "reached_none": not any(answers)}
 
 
 @require_POST

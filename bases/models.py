@@ -20,7 +20,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 
 from bases.import_models import Import
 from bases.life_models import AliasMove, BaseAlias, RevisionMove, Stage
@@ -46,10 +47,11 @@ class BaseImageQuerySet(models.QuerySet["BaseImage"]):
         return self.filter(Q(for_everyone=True) | Q(created_by=user) | Q(pk__in=theirs.values("baseimage")))
 
     def for_list(self) -> "BaseImageQuerySet":
-        live = Count(
-            "revisions__clones", filter=~Q(revisions__clones__status=LIVE_CLONE_STATES_EXCLUDE), distinct=True
-        )
-        return self.select_related("current").annotate(live_clones=live).order_by("name")
+        """With how many clones there are of each, counted only for those that are shown."""
+        live = Count("clones", filter=~Q(clones__status=LIVE_CLONE_STATES_EXCLUDE))
+        revisions = BaseRevision.objects.filter(base=OuterRef("pk")).order_by().values("base")
+        count = Coalesce(Subquery(revisions.annotate(live=live).values("live")), 0)
+        return self.select_related("current").annotate(live_clones=count).order_by("name")
 
 
 class BaseImage(models.Model):

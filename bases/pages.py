@@ -42,13 +42,6 @@ def list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def dependents_of(base: BaseImage, user: User) -> list[Any]:
-    """The live clones that stand on any revision of a base, as far as the user may see them."""
-    clones: Any = BaseRevision._meta.get_field("clones").related_model  # the app above knows this one
-    seen = clones.objects.live().visible_to(user).select_related("owner", "revision__base")
-    return list(seen.filter(revision__base=base).order_by("revision__number", "pk"))
-
-
 def detail_context(base: BaseImage) -> dict[str, Any]:
     revisions = BaseRevision.objects.filter(base=base).prefetch_related("aliases").order_by("-number")
     return {

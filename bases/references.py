@@ -32,8 +32,12 @@ def base_seen(name: str, actor: Actor) -> BaseImage:
 
 def base_ready(reference: str) -> tuple[BaseImage, BaseRevision]:
     """The base and revision that a reference names, if clones can be made of it."""
+    return ready_of(base_named(reference.partition("@")[0]), reference)
+
+
+def ready_of(base: BaseImage, reference: str) -> tuple[BaseImage, BaseRevision]:
+    """The base and the revision of it that clones are made of."""
     name, at, which = reference.partition("@")
-    base = base_named(name)
     revision = revision_of(base, which) if at else base.current
     usable = base.status in (BaseImage.Status.READY, BaseImage.Status.DEPRECATED)
     if revision is None or not (usable or at):
@@ -43,13 +47,13 @@ def base_ready(reference: str) -> tuple[BaseImage, BaseRevision]:
             f"{revision} is {revision.stage}, not approved; it starts no clones", field="base"
         )
     revision_checked(revision)
+    revision.base = base
     return base, revision
 
 
 def base_open(reference: str, actor: Actor) -> tuple[BaseImage, BaseRevision]:
     """The same for someone: a base that they may not see is not found."""
-    base_seen(reference.partition("@")[0], actor)
-    return base_ready(reference)
+    return ready_of(base_seen(reference.partition("@")[0], actor), reference)
 
 
 def revision_of(base: BaseImage, which: str) -> BaseRevision:

@@ -25,7 +25,7 @@ from bases.references import base_named, base_open, base_ready, base_seen
 from bases.rights import curators_only
 from bases.store import identity_of, keep
 from cowweb.errors import ConflictError, DomainError, NameTakenError, NotFoundError
-from cowweb.live import ring
+from cowweb.live import RIGHTS, ring
 from cowweb.values import InvalidValue, machine_name
 from hosts.jobs import this_worker
 from people.models import Team
@@ -199,7 +199,7 @@ def base_visibility(*, base: BaseImage, words: Sequence[str], actor: Actor) -> B
         with transaction.atomic():
             BaseImage.objects.filter(pk=base.pk).update(for_everyone=everyone, updated_at=timezone.now())
             base.teams.set(teams)
-            ring("bases", f"base.{base.pk}")
+            ring("bases", f"base.{base.pk}", RIGHTS)
         return base_named(base.name)
 
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path("bases/_imports/<int:pk>/chunk/", import_views.import_chunk, name="import-chunk"),
     path("bases/_imports/<int:pk>/cancel/", import_views.import_cancel_view, name="import-cancel"),
     path("bases/_catalogue/", import_views.catalogue_list, name="base-catalogue"),
+    path("bases/_catalogue/_reach/", import_views.catalogue_reach, name="catalogue-reach"),
     path("bases/_catalogue/<str:key>/", import_views.catalogue_import, name="catalogue-import"),
     path("bases/<str:name>/", views.base_detail, name="base-detail"),
     path("bases/<str:name>/settings/", life_views.base_settings, name="base-settings"),

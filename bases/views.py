@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from bases.models import BaseImage
-from bases.pages import dependents_of, list_context, page_context
+from bases.pages import list_context, page_context
 from cowweb.signed import signed_in
 
 
@@ -22,6 +22,4 @@ def base_detail(request: HttpRequest, name: str) -> HttpResponse:
     if base is None:
         raise Http404(f"Base image {name} not found")
     context = page_context(base, request.GET.get("tab", ""), signed_in(request))
-    if context["tab"] == "dependents":
-        context["clones"] = dependents_of(base, signed_in(request))
     return render(request, "bases/base_detail.html", context)

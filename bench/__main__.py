@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from bench import audit, boot, branch, disk, gate, instant, output, pages, report, served
+from bench import audit, boot, branch, disk, gate, instant, output, pages, report, script, served
 from bench.harness import Comparison, Options
 
 Benchmark = Callable[[Path, Options], Iterator[Comparison]]
@@ -23,6 +23,7 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
         "branch": branch.benchmark,
         "served": served.benchmark,
         "output": output.benchmark,
+        "script": script.benchmark,
         "pages": pages.benchmark,
         "audit": audit.benchmark,
     }

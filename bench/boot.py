@@ -6,10 +6,10 @@ from pathlib import Path
 
 from bench.harness import Case, Comparison, Options, compare
 from bench.machines import Bed, bed
-from hosts.drivers.base import Boot, BootKind
 from hosts.drivers.build import GuestKind
 from hosts.drivers.errors import DriverError
 from hosts.drivers.firmware import uefi
+from hosts.drivers.records import Boot, BootKind
 
 ROUNDS = 3
 

@@ -11,8 +11,8 @@ from uuid import uuid4
 from bench.harness import Comparison, Options, Reach, measured
 from bench.machines import Alive, Bed, Saved, Times, bed
 from hosts.drivers.agent import AgentGuest
-from hosts.drivers.base import Memory
 from hosts.drivers.build import GuestKind
+from hosts.drivers.records import Memory
 
 ROUNDS = 12
 PAUSE_MS = 30

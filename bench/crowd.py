@@ -6,17 +6,21 @@ Into the site that the environment names::
 """
 
 import hashlib
+from datetime import timedelta
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from bases.models import BaseImage, BaseRevision
-from clones.models import Clone
+from clones.models import Clone, Lease, MachineHours
 from hosts.services import local_host
 from people.models import Membership, Team
 from provisioning.models import Run
 
 TEAM_OF = 10
 AT_ONCE = 500
+LASTS = timedelta(days=7)
+RAN_EACH_DAY = 100
 STATUSES = (Clone.Status.STOPPED, Clone.Status.STOPPED, Clone.Status.FAILED)
 
 
@@ -24,9 +28,14 @@ def crowd(clones: int, bases: int, users: int, *, owner: User) -> int:
     """So many of each. Clones belong to the owner and the people in turn, each in a person's team."""
     people = [owner, *people_made(users)]
     revisions = bases_made(bases)
+    teams: dict[int, int] = dict(Membership.objects.values_list("user", "team"))
     made = [clone_row(number, people, revisions) for number in range(clones)]
+    for clone in made:
+        clone.team_id = teams.get(clone.owner_id)
     made = Clone.objects.bulk_create(made, batch_size=AT_ONCE)
+    Lease.objects.bulk_create(map(lease_row, made), batch_size=AT_ONCE)
     Run.objects.bulk_create(map(run_row, made), batch_size=AT_ONCE)
+    MachineHours.objects.bulk_create(hours_rows(made), batch_size=AT_ONCE)
     return len(made)
 
 
@@ -81,6 +90,28 @@ def clone_row(number: int, people: list[User], revisions: list[BaseRevision]) ->
         ready_ms=900.0 + number,
         disk_bytes=4 << 20,
     )
+
+
+def lease_row(clone: Clone) -> Lease:
+    now = timezone.now()
+    return Lease(clone=clone, began_at=now, ends_at=now + LASTS, warn_at=now + LASTS - timedelta(days=1))
+
+
+def hours_rows(clones: list[Clone]) -> list[MachineHours]:
+    """A month in which so many machines ran each day."""
+    today = timezone.localdate()
+    return [
+        MachineHours(
+            day=today - timedelta(days=day),
+            owner_name=clone.owner.username,
+            team_id=clone.team_id,
+            team_name=f"team-{clone.team_id}" if clone.team_id else "",
+            base_name=clone.revision.base.name,
+            seconds=3600.0 * (1 + clone.cpus),
+        )
+        for day in range(30)
+        for clone in clones[day::RAN_EACH_DAY][:RAN_EACH_DAY]
+    ]
 
 
 def run_row(clone: Clone) -> Run:

@@ -29,6 +29,7 @@ from bases.gate import admit  # noqa: E402
 from bases.models import BaseImage  # noqa: E402
 from bench.crowd import crowd  # noqa: E402
 from bench.record import audit_rows, audit_scan, audit_verified  # noqa: E402
+from bench.starts import clone_running, script_starts  # noqa: E402
 from clones.models import Clone  # noqa: E402
 from cowweb.errors import UnsafeImageError  # noqa: E402
 from hosts.jobs import enqueue  # noqa: E402
@@ -159,6 +160,8 @@ VERBS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             kept,
             judged,
             cleared,
+            clone_running,
+            script_starts,
             audit_rows,
             audit_scan,
             audit_verified,

@@ -19,11 +19,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from hosts.drivers.agent import AgentGuest, agent_binary, install
-from hosts.drivers.base import Boot, Driver, Guest, MachineSpec, Memory, Started
+from hosts.drivers.base import Driver, Guest
 from hosts.drivers.build import BuiltGuest, GuestKind, build_guest
 from hosts.drivers.errors import DriverError
 from hosts.drivers.keys import make_identity
 from hosts.drivers.load import driver_for
+from hosts.drivers.records import Boot, MachineSpec, Memory, Started
 
 READY_S = 600.0
 AGENT_S = 60.0

@@ -15,8 +15,8 @@ from clones.specs import record_of
 from cowweb.clean import plain_text
 from cowweb.errors import ConflictError, NameTakenError, NotFoundError
 from cowweb.live import ring
-from hosts.drivers.base import ExecResult
 from hosts.drivers.errors import Busy
+from hosts.drivers.records import ExecResult
 from hosts.services import local_driver
 from people import rights
 

@@ -20,7 +20,7 @@ from clones.activity_models import Activity, MachineHours
 from clones.models import Clone
 from clones.specs import record_of
 from cowweb.live import ring
-from hosts.drivers.base import Activity as Seen
+from hosts.drivers.records import Activity as Seen
 from hosts.services import local_driver
 
 QUIET_BYTES = 4096  # between two looks; names are looked up and clocks are set without anybody's work

@@ -24,10 +24,10 @@ from clones.models import Clone
 from clones.services import checked_name
 from cowweb.errors import ConflictError, ForbiddenError, NameTakenError
 from cowweb.live import ring
-from hosts.drivers.base import MachineRecord
 from hosts.drivers.errors import DriverError
 from hosts.drivers.keys import public_of
 from hosts.drivers.machine_record import read_record
+from hosts.drivers.records import MachineRecord
 from hosts.drivers.strangers import size_of
 from hosts.services import local_driver, local_host
 from pools.models import Template

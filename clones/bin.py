@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.services import SYSTEM, Actor, operation
+from clones.admission import taken_back
 from clones.branching import ground_left
 from clones.egress import egress_ended
 from clones.lease_models import Binned
@@ -72,18 +73,20 @@ def clone_binned(clone_id: int) -> None:
 
 
 def clone_undelete(*, clone: Clone, actor: Actor, name: str = "") -> Clone:
-    """A clone in the bin is a stopped one again, with a new lease; under another name if its own is taken."""
+    """A clone in the bin is a stopped one again, with a new lease; under another name if its own is taken.
+    It counts again, so there has to be room for it in the quotas of its owner and team."""
     with operation(actor, "undelete", target=f"clone:{clone.name}", params={"as": name}):
         rights.require(actor, rights.OWN, clone)
-        checked_room_for_another()
         new = checked_name(name) if name else clone.name
         try:
             with transaction.atomic():
+                checked_room_for_another()
                 if not Binned.objects.filter(clone=clone, purging=False).delete()[0]:
                     raise ConflictError(f"{clone.name} is being deleted for good")
                 clone_moved(
                     clone.pk, to=Status.STOPPED, since=[Status.BINNED], name=new, removed_at=None, note=""
                 )
+                taken_back(clone)
                 clone.disk.rename(clone.disk.with_name(f"{new}.qcow2"))
                 lease_begun(clone)
         except IntegrityError:

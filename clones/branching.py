@@ -18,9 +18,9 @@ from clones.grounds import Ground, ground_said, grounds_checked
 from clones.models import Clone, Layer, Snapshot
 from clones.specs import record_of
 from cowweb.live import ring
-from hosts.drivers.base import MachineRecord
 from hosts.drivers.errors import Altered, DriverError
 from hosts.drivers.host_errors import host_errors
+from hosts.drivers.records import MachineRecord
 from hosts.services import local_driver
 from pools.models import Template
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from audit.models import AuditEntry
 from audit.services import Actor, operation
 from bases.integrity import revision_checked
-from bases.models import BaseImage, BaseRevision
+from bases.models import BaseImage, BaseRevision, Stage
 from bases.services import curators_only
 from clones.busy import RESHAPE, busy_taken, busy_words
 from clones.models import Clone, DiskTask
@@ -83,7 +83,7 @@ def clone_rebase(*, clone: Clone, to: int | None, actor: Actor) -> Asked:
     """Moves a stopped clone to another revision of its base. What its guest sees does not change."""
     with operation(actor, "rebase", target=f"clone:{clone.name}", params={"to": to}) as op:
         rights.require(actor, rights.USE, clone)
-        one = rehearsed(clone, revision_wanted(clone.revision.base, to))
+        one = rehearsed(clone, revision_wanted(clone.revision.base, to), actor)
         if one.refusal:
             raise ConflictError(f"{clone.name}: {one.refusal}")
         done = begun(clone, Kind.REBASE, actor, entry=op.entry, since=STOPPED, target=one.to)
@@ -109,7 +109,8 @@ def rebase_rehearsed(base: BaseImage, *, to: int | None, actor: Actor) -> list[R
     target = revision_wanted(base, to)
     clones = Clone.objects.live().open_to(actor.user, rights.USE).for_list().filter(revision__base=base)
     found = list(clones.exclude(revision=target).order_by("name"))
-    return [moved_to(clone, target, children) for clone, children in with_children(found)]
+    closed = stage_refusal(target, actor)
+    return [moved_to(clone, target, children, closed) for clone, children in with_children(found)]
 
 
 def with_children(clones: Sequence[Clone]) -> list[tuple[Clone, int]]:
@@ -128,13 +129,23 @@ def revision_wanted(base: BaseImage, number: int | None) -> BaseRevision:
     return found
 
 
-def rehearsed(clone: Clone, to: BaseRevision) -> Rehearsed:
-    return moved_to(clone, to, clone.children.live().count())
+def rehearsed(clone: Clone, to: BaseRevision, actor: Actor) -> Rehearsed:
+    return moved_to(clone, to, clone.children.live().count(), stage_refusal(to, actor))
 
 
-def moved_to(clone: Clone, to: BaseRevision, children: int) -> Rehearsed:
+def stage_refusal(to: BaseRevision, actor: Actor) -> str:
+    """Why nobody, or not this person, may stand on the revision; empty where they may."""
+    if to.stage == Stage.APPROVED or (to.stage == Stage.DEPRECATED and actor.is_curator):
+        return ""
+    if to.stage == Stage.DEPRECATED:
+        instead = f": use {to.successor}" if to.successor else ""
+        return f"{to} is deprecated{instead}; a curator may move there"
+    return f"{to} is {'a draft' if to.stage == Stage.DRAFT else to.stage}, not approved"
+
+
+def moved_to(clone: Clone, to: BaseRevision, children: int, closed: str) -> Rehearsed:
     note = f"clones made of it that stay on {clone.revision}: {children}" if children else ""
-    return Rehearsed(clone, to, refusal(clone, to), note)
+    return Rehearsed(clone, to, refusal(clone, to) or closed, note)
 
 
 def refusal(clone: Clone, to: BaseRevision) -> str:

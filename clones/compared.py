@@ -17,8 +17,8 @@ from clones.models import Clone
 from clones.services import clone_moved
 from clones.specs import record_of
 from cowweb.live import ring
-from hosts.drivers.base import PortForward
 from hosts.drivers.errors import Altered, DriverError
+from hosts.drivers.records import PortForward
 from hosts.findings import Kind, Noted, repaired
 from hosts.models import Finding
 from hosts.services import local_driver

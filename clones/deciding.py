@@ -23,8 +23,8 @@ from clones.services import clone_remove
 from clones.unknown import unknown_machines, unknown_things
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
 from cowweb.roles import audits
-from hosts.drivers.base import MachineRecord
 from hosts.drivers.processes import Process, send_signal, wait_gone
+from hosts.drivers.records import MachineRecord
 from hosts.findings import Decision, Kind, finding_moved
 from hosts.models import Finding
 from people import rights

@@ -20,7 +20,7 @@ from clones.specs import egress_of, record_of
 from cowweb.errors import ConflictError
 from cowweb.live import ring
 from cowweb.values import egress_text
-from hosts.drivers.base import Denied
+from hosts.drivers.records import Denied
 from hosts.findings import Kind, repaired
 from hosts.services import local_driver
 from people import rights

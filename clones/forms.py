@@ -2,7 +2,7 @@
 
 from django import forms
 
-from clones.leases import MOST_HOURS
+from clones.leases import MOST_HOURS, Length
 from clones.lending import Whom
 from clones.models import Clone
 from clones.services import Wanted
@@ -81,6 +81,16 @@ class LeaseForm(forms.Form):
     """Without hours: one more usual length."""
 
     hours = forms.IntegerField(min_value=1, max_value=MOST_HOURS, required=False)
+
+
+class PolicyForm(forms.Form):
+    """How long clones of a team or base last; empty as the site has it."""
+
+    default = forms.IntegerField(min_value=1, max_value=MOST_HOURS, required=False)
+    most = forms.IntegerField(min_value=1, max_value=MOST_HOURS, required=False)
+
+    def length(self) -> Length:
+        return Length(self.cleaned_data["default"], self.cleaned_data["most"])
 
 
 class WhomForm(forms.Form):

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from clones.models import Clone
-from hosts.drivers.base import Identity
 from hosts.drivers.keys import make_identity
+from hosts.drivers.records import Identity
 
 
 def identity_written(clone: Clone) -> Identity:

@@ -21,8 +21,8 @@ from clones.specs import spec_of
 from cowweb.errors import ConflictError, DomainError
 from cowweb.live import ring
 from hosts.drivers.agent import AgentGuest
-from hosts.drivers.base import Identity, MachineRecord, Started
 from hosts.drivers.errors import DriverError
+from hosts.drivers.records import Identity, MachineRecord, Started
 from hosts.jobs import work_or_wait
 from hosts.services import local_driver
 from pools.building import memory_there

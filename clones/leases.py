@@ -4,7 +4,8 @@ Example::
 
     lease_extend(clone=clone, actor=actor)             # by one more default length
     lease_extend(clone=clone, hours=48, actor=actor)   # to 48 h from now
-    policy_set(team=team, default_hours=24, most_hours=168, actor=actor)
+    policy_set(team=team, length=Length(24, 168), actor=actor)
+    policy_set(team=team, length=Length(None, None), actor=actor)   # as the site has it again
 """
 
 from dataclasses import dataclass
@@ -89,10 +90,25 @@ def may_exceed(actor: Actor, clone: Clone) -> bool:
     return clone.team is not None and rights.is_in(actor.user, clone.team, rights.OWN)
 
 
+def policy_of(*, team: Team | None = None, base: BaseImage | None = None) -> Length:
+    """What was said of a team's or a base's clones; nothing where the site's lengths hold."""
+    found = LeasePolicy.objects.filter(team=team, base=base).first()
+    return Length(found.default_hours, found.most_hours) if found else Length(None, None)
+
+
+def may_rule(actor: Actor, *, team: Team | None = None) -> bool:
+    """Whether they say how long clones last: of a team its owners, of a base curators."""
+    if team is None:
+        return actor.is_curator
+    if actor.user is None or administers(actor.user):
+        return True
+    return rights.is_in(actor.user, team, rights.OWN)
+
+
 def policy_set(
     *, actor: Actor, length: Length, team: Team | None = None, base: BaseImage | None = None
-) -> LeasePolicy:
-    """How long clones of a team or of a base last."""
+) -> Length:
+    """How long clones of a team or of a base last. Without any length the site's hold again."""
     subject = team or base
     target = f"team:{team}" if team else f"base:{base}"
     params = {"default": length.default_hours, "most": length.most_hours}
@@ -102,13 +118,13 @@ def policy_set(
         elif not actor.is_curator:
             raise ForbiddenError(f"Only a curator may say how long clones of {subject} last")
         checked(length)
-        policy, _ = LeasePolicy.objects.update_or_create(
-            team=team,
-            base=base,
-            defaults={"default_hours": length.default_hours, "most_hours": length.most_hours},
-        )
+        kept = {"default_hours": length.default_hours, "most_hours": length.most_hours}
+        if length == Length(None, None):
+            LeasePolicy.objects.filter(team=team, base=base).delete()
+        else:
+            LeasePolicy.objects.update_or_create(team=team, base=base, defaults=kept)
         ring("people", "bases")
-        return policy
+        return length
 
 
 def checked(length: Length) -> None:

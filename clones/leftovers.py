@@ -24,8 +24,8 @@ from bases.importing import imports_given_up
 from bases.models import BaseImage
 from bases.store import is_abandoned
 from clones.models import Clone
-from hosts.drivers.base import MachineRecord
 from hosts.drivers.processes import identify
+from hosts.drivers.records import MachineRecord
 from hosts.findings import Kind, repaired
 from hosts.services import local_driver
 from pools.models import Spare, Template

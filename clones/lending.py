@@ -14,9 +14,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit.services import Actor, operation
+from clones.admission import handed_over
 from clones.models import Clone, Share
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
-from cowweb.live import ring
+from cowweb.live import RIGHTS, ring
 from cowweb.roles import administers
 from people import rights
 from people.models import Team
@@ -75,7 +76,7 @@ def clone_share(*, clone: Clone, whom: Whom, level: str, actor: Actor) -> Share:
             raise ConflictError(f"{clone.name} is {to}'s already", field="team" if whom.team else "user")
         values = {"level": level_named(level), "by_name": actor.name}
         share, _ = Share.objects.update_or_create(clone=clone, **column(to), defaults=values)
-        ring("clones", f"clone.{clone.pk}")
+        ring("clones", f"clone.{clone.pk}", RIGHTS)
         return share
 
 
@@ -87,7 +88,7 @@ def clone_unshare(*, clone: Clone, whom: Whom, actor: Actor) -> None:
             rights.require(actor, OWN, clone)
         if to is None or not Share.objects.filter(clone=clone, **column(to)).delete()[0]:
             raise NotFoundError(f"{clone.name} is not shared with {whom.user or whom.team}", field="user")
-        ring("clones", f"clone.{clone.pk}")
+        ring("clones", f"clone.{clone.pk}", RIGHTS)
 
 
 def shared_with(clone: Clone, whom: Whom) -> User | Team | None:
@@ -102,14 +103,18 @@ def shared_with(clone: Clone, whom: Whom) -> User | Team | None:
 
 
 def clone_transfer(*, clone: Clone, whom: Whom, actor: Actor) -> Clone:
-    """Gives a clone to a person, or to a team. It leaves a team that its new owner does not work in."""
+    """Gives a clone to a person, or to a team. It leaves a team that its new owner does not work in.
+    Whom it comes to needs room for it in their quotas."""
     with operation(actor, "transfer", target=f"clone:{clone.name}", params=whom.params), transaction.atomic():
+        clone = Clone.objects.select_for_update(of=("self",)).select_related("owner", "team").get(pk=clone.pk)
         rights.require(actor, OWN, clone)
         to = recipient(whom, actor)
         changes = given_to_team(clone, to, actor) if isinstance(to, Team) else given_to_person(clone, to)
         Clone.objects.filter(pk=clone.pk).update(**changes)
+        is_team = isinstance(to, Team)
+        handed_over(clone, user=None if is_team else to.pk, team=to.pk if is_team else None)
         Share.objects.filter(clone=clone, **column(to)).delete()
-        ring("clones", f"clone.{clone.pk}")
+        ring("clones", f"clone.{clone.pk}", RIGHTS)
     return Clone.objects.for_list().get(pk=clone.pk)
 
 

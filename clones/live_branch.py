@@ -23,10 +23,10 @@ from clones.models import Clone, Layer
 from clones.services import clone_moved
 from clones.specs import record_of, spec_of
 from cowweb.errors import ConflictError, DomainError
-from hosts.drivers.base import Memory
 from hosts.drivers.errors import DriverError
 from hosts.drivers.host_errors import host_errors
 from hosts.drivers.machine_args import FIRMWARE_VARIABLES
+from hosts.drivers.records import Memory
 from hosts.services import local_driver
 
 Status = Clone.Status

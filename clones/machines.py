@@ -25,8 +25,9 @@ from clones.specs import record_of, spec_of
 from cowweb.clean import plain_text
 from cowweb.errors import ConflictError
 from cowweb.live import ring
-from hosts.drivers.base import Channel, Guest, PortForward, Shell, Size
+from hosts.drivers.base import Channel, Guest, Shell, Size
 from hosts.drivers.errors import Cancelled, DriverError, Refused, TimedOut, Unreachable
+from hosts.drivers.records import PortForward
 from hosts.services import local_driver
 
 Status = Clone.Status

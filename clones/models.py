@@ -85,6 +85,10 @@ class CloneQuerySet(models.QuerySet["Clone"]):
         lent = Share.objects.filter(given(user, level)).values("clone")
         return self.filter(held(user, level) | Q(pk__in=lent))
 
+    def for_rows(self) -> "CloneQuerySet":
+        """With what a row of a list shows."""
+        return self.select_related("owner", "revision__base", "lease", "activity").order_by("-pk")
+
     def for_list(self) -> "CloneQuerySet":
         related = (
             "owner",

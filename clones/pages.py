@@ -1,6 +1,6 @@
 """What the clone pages show: the same context for the full page, its htmx answer and its live part."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +23,7 @@ from hosts.services import local_driver
 from people import rights
 from people.models import Team
 
-PAGE_ROWS = 25
+PAGE_ROWS = 20
 TEAMS_OFFERED = 50
 BASES_OFFERED = 30  # of more, each is cloned from its own page
 CAME: dict[str, str] = {
@@ -51,7 +51,7 @@ SORTS = {
 
 def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     """One page of the list, filtered, sorted and cut as the query string says."""
-    clones = Clone.objects.live().visible_to(user).for_list()
+    clones = Clone.objects.live().visible_to(user).for_rows()
     text, status, base = query.get("q", ""), query.get("status", ""), query.get("base", "")
     if text:
         clones = clones.filter(Q(name__icontains=text) | Q(owner__username__icontains=text))
@@ -97,15 +97,33 @@ def sharing_context(clone: Clone, user: User) -> dict[str, Any]:
 def list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     """The page around the rows: filters and the bases one can clone."""
     usable = list(BaseImage.objects.visible_to(user).usable().order_by("name")[: BASES_OFFERED + 1])
+    page, bases = clone_page(user, query), usable[:BASES_OFFERED]
     return {
-        **clone_page(user, query),
-        "bases": usable[:BASES_OFFERED],
+        **page,
+        "bases": bases,
+        "base_choices": base_choices(bases),
+        "base_filters": base_filters(bases, page["query"].get("base", "")),
         "more_bases": len(usable) > BASES_OFFERED,
         "statuses": [choice for choice in Clone.Status.choices if choice[0] not in Clone.GONE],
         "shows": SHOWS,
         "binned": Clone.objects.binned().visible_to(user).count(),
         "live_path": "/ws/clones/",
     }
+
+
+def base_choices(bases: Sequence[BaseImage]) -> list[tuple[str, str]]:
+    """For a new clone: what is no longer recommended comes last, and says so."""
+    deprecated = [base for base in bases if base.status == BaseImage.Status.DEPRECATED]
+    return [
+        *((base.name, base.name) for base in bases if base not in deprecated),
+        *((base.name, f"{base.name} (deprecated)") for base in deprecated),
+    ]
+
+
+def base_filters(bases: Sequence[BaseImage], chosen: str) -> list[tuple[str, str]]:
+    """To filter by; also the one that was chosen on its own page, though it is not among the first."""
+    names = [base.name for base in bases]
+    return [(name, name) for name in ([] if not chosen or chosen in names else [chosen]) + names]
 
 
 def detail_context(clone: Clone) -> dict[str, Any]:

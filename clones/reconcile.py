@@ -15,7 +15,7 @@ from clones.machines import disk_measured, last_words
 from clones.models import Clone
 from clones.services import START, clone_moved
 from clones.specs import record_of
-from hosts.drivers.base import Ending
+from hosts.drivers.records import Ending
 from hosts.findings import Kind, repaired
 from hosts.jobs import enqueue
 from hosts.services import local_driver

@@ -18,8 +18,8 @@ from clones.services import clone_moved
 from clones.specs import record_of, spec_of
 from cowweb.errors import ConflictError
 from hosts.drivers.agent import AgentGuest
-from hosts.drivers.base import MachineStatus, Memory
 from hosts.drivers.errors import DriverError
+from hosts.drivers.records import MachineStatus, Memory
 from hosts.services import local_driver
 
 Status = Clone.Status

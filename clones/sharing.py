@@ -1,7 +1,7 @@
 """What clones save by sharing a template's memory: what each holds for itself, against a copy of its own."""
 
 from clones.models import Clone, CloneQuerySet
-from hosts.drivers.base import MemoryUse
+from hosts.drivers.records import MemoryUse
 from hosts.services import memory_of
 
 

@@ -3,7 +3,7 @@
 from clones.identity import identity_of
 from clones.models import Clone
 from cowweb.errors import ConflictError
-from hosts.drivers.base import MachineRecord, MachineSpec, SeedKind
+from hosts.drivers.records import MachineRecord, MachineSpec, SeedKind
 from pools.specs import boot_of
 
 

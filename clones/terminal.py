@@ -23,6 +23,7 @@ from clones.machines import shell_of
 from clones.models import Clone
 from clones.services import clone_named
 from cowweb.errors import DomainError
+from cowweb.live import RIGHTS
 from cowweb.threads import in_thread
 from hosts.drivers.base import Shell, Size
 from hosts.drivers.errors import DriverError
@@ -48,7 +49,10 @@ class Terminal(AsyncWebsocketConsumer):
         self.user = self.scope["user"]
         self.name = self.scope["url_route"]["kwargs"]["name"]
         self.pump: asyncio.Task[None] | None = None
-        self.opened_at = self.typed_at = time.monotonic()
+        self.opened_at = self.typed_at = self.looked = time.monotonic()
+        self.woken = asyncio.Event()
+        for topic in self.heard():
+            await self.channel_layer.group_add(topic, self.channel_name)
         await self.accept()  # type: ignore[no-untyped-call]
         query = parse_qs(self.scope["query_string"].decode("latin-1"))
         size = size_of({key: values[-1] for key, values in query.items()})
@@ -61,6 +65,14 @@ class Terminal(AsyncWebsocketConsumer):
             await self.ended(REFUSED, str(error))
         else:
             self.pump = asyncio.create_task(self.pumped())
+
+    def heard(self) -> list[str]:
+        return [f"person.{self.user.pk}", RIGHTS]
+
+    async def ring(self, message: dict[str, Any]) -> None:
+        """Their sessions, or who may do what, have changed: it looks at once."""
+        self.looked = 0.0
+        self.woken.set()
 
     def open(self, size: Size) -> None:
         """Who may use the clone gets a shell in it, and an entry in the record."""
@@ -83,9 +95,9 @@ class Terminal(AsyncWebsocketConsumer):
 
     async def pumped(self) -> None:
         """The shell's output, as fast as the browser takes it; looks at the right from time to time."""
-        shell, looked = self.shell, time.monotonic()
+        shell = self.shell
         while shell is not None:
-            await readable(shell.fileno(), RECHECK_S)
+            await readable(shell.fileno(), self.woken, RECHECK_S)
             data = shell.read()
             if data == b"":
                 return await self.ended(1000, "The shell has ended")
@@ -94,15 +106,17 @@ class Terminal(AsyncWebsocketConsumer):
             now = time.monotonic()
             if now - self.typed_at > IDLE_S:
                 return await self.ended(1000, "Nothing was typed for an hour")
-            if now - looked > RECHECK_S:
-                looked = now
+            if not self.looked or now - self.looked > RECHECK_S:
+                self.looked = now
                 if not await in_thread(self.may_still):
                     return await self.ended(FORBIDDEN, "You may no longer use this clone")
         return None
 
     def may_still(self) -> bool:
         try:
-            actor = self.actor()
+            actor, session = self.actor(), self.scope.get("session")
+            if session is not None and session.session_key and not session.exists(session.session_key):
+                return False
             rights.require(actor, rights.USE, clone_named(self.name, actor))
         except DomainError:
             return False
@@ -130,6 +144,8 @@ class Terminal(AsyncWebsocketConsumer):
 
     async def disconnect(self, _code: int) -> None:
         open_now.discard(self)
+        for topic in self.heard():
+            await self.channel_layer.group_discard(topic, self.channel_name)
         if self.pump:
             self.pump.cancel()
         shell, self.shell = self.shell, None
@@ -146,13 +162,13 @@ def size_of(said: dict[str, Any]) -> Size:
     return Size(columns, rows)
 
 
-async def readable(descriptor: int, within_s: float) -> None:
-    """Returns once there is something to read, or after a while."""
+async def readable(descriptor: int, there: asyncio.Event, within_s: float) -> None:
+    """Returns once there is something to read, once `there` is set, or after a while."""
     loop = asyncio.get_running_loop()
-    there = asyncio.Event()
     loop.add_reader(descriptor, there.set)
     try:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(there.wait(), within_s)
     finally:
         loop.remove_reader(descriptor)
+        there.clear()

@@ -13,7 +13,7 @@ from pathlib import Path
 from django.conf import settings
 
 from bases.models import BaseRevision
-from bases.store import ARRIVING, identity_of
+from bases.store import ARRIVING, NAMES, identity_of
 from clones.leftovers import (
     MARKED,
     answered_for,
@@ -25,7 +25,7 @@ from clones.leftovers import (
 )
 from clones.models import Layer
 from cowweb.wording import size
-from hosts.drivers.base import MachineRecord
+from hosts.drivers.records import MachineRecord
 from hosts.drivers.strangers import strangers
 from hosts.findings import Kind, Noted
 from hosts.services import local_driver
@@ -81,11 +81,13 @@ def known_layers() -> set[str]:
 
 
 def known_stored() -> set[str]:
+    """Files of bases, and those that other apps answer for."""
     rows = BaseRevision.objects.values_list("digest", "kernel_digest", "initrd_digest")
     suffixes = ("qcow2", "kernel", "initrd")
-    return {
+    own = {
         f"{digest}.{suffix}" for row in rows for digest, suffix in zip(row, suffixes, strict=True) if digest
     }
+    return own.union(*(names() for names in NAMES))
 
 
 def thing(path: Path, *, kind: str = "") -> Noted:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from clones import chain_views, file_views, finding_views, lease_views, network_views, views
+from clones import chain_views, file_views, finding_views, lease_views, network_views, policy_views, views
 
 urlpatterns = [
     path("clones/", views.clone_list, name="clone-list"),
@@ -34,6 +34,8 @@ urlpatterns = [
     path("hosts/findings/", finding_views.finding_list, name="finding-list"),
     path("hosts/findings/compare/", finding_views.survey_view, name="finding-survey"),
     path("hosts/findings/<int:pk>/decide/", finding_views.finding_decide_view, name="finding-decide"),
+    path("bases/<str:name>/lease/", policy_views.base_lease_view, name="base-lease"),
+    path("teams/<str:name>/lease/", policy_views.team_lease_view, name="team-lease"),
     path("bases/<str:name>/tree/", chain_views.base_tree, name="base-tree"),
     path("bases/<str:name>/tree/rebase/", chain_views.base_rebase_view, name="base-rebase"),
     path("clones/<str:name>/<str:action>/", views.clone_action, name="clone-action"),

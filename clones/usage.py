@@ -70,6 +70,18 @@ def amounts_of(clone: Clone, *, new: bool) -> dict[str, int]:
     return amounts
 
 
+def whole_of(clone: Clone, *, layers: bool) -> dict[str, int]:
+    """What counts of a clone that is there already, for whom it comes to. Its rows show all of it.
+    `layers`: also the disks that were made from it, which stay counted while it is in the bin."""
+    size = clone.disk_bytes + (clone.saved_bytes if clone.saved_at else 0)
+    if layers:
+        size += Layer.objects.filter(made_from=clone).aggregate(below=Sum("disk_bytes", default=0))["below"]
+    amounts: dict[str, int] = {Quota.CLONES: 1, Quota.DISK: -(-size // MIB)}
+    if Clone.objects.filter(AT_WORK, pk=clone.pk).exists():
+        amounts |= {Quota.RUNNING: 1, Quota.VCPUS: clone.cpus, Quota.MEMORY: clone.memory_mb}
+    return amounts
+
+
 def machines() -> list[Machine]:
     """Those that hold room on the host, or are about to."""
     columns = ("uuid", "revision__base", "memory_mb", "cpus", "record", "disk_bytes")

@@ -44,7 +44,7 @@ def rebase(command: Command, caller: Caller) -> Result:
         return rebase_all(values, to, caller)
     one = clone_named(values["name"], caller.actor)
     if flag(values, "rehearse"):
-        return told([rehearsed(one, revision_wanted(one.revision.base, to))], word="can move")
+        return told([rehearsed(one, revision_wanted(one.revision.base, to), caller.actor)], word="can move")
     return answered(clone_rebase(clone=one, to=to, actor=caller.actor), caller)
 
 

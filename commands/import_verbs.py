@@ -4,6 +4,7 @@ from bases.arrivals import FETCH, FINISH, Wanted, import_begin, import_cancel, i
 from bases.catalogue import Image, catalogue, image_named
 from bases.models import Import
 from bases.rights import curators_only
+from bases.signatures import how_checked
 from commands.base_verbs import megabytes, number
 from commands.language import Command
 from commands.service import Caller, Result
@@ -85,5 +86,8 @@ def cancel_import(command: Command, caller: Caller) -> Result:
 
 
 def list_images(command: Command, caller: Caller) -> Result:
-    images = [{"image": one.key, "name": one.name, "url": one.url, "sums": one.sums} for one in catalogue()]
+    images = [
+        {"image": one.key, "name": one.name, "url": one.url, "sums": one.sums, "checked": how_checked(one)}
+        for one in catalogue()
+    ]
     return {"output": ", ".join(one.key for one in catalogue()), "count": len(images), "images": images}

@@ -4,15 +4,14 @@ from typing import Any
 
 from bases.models import BaseImage
 from clones.bin import binned_named, clone_bin, clone_purge, clone_undelete
-from clones.lease_models import LeasePolicy
-from clones.leases import Length, clone_terms, lease_extend, lease_of, policy_set
+from clones.leases import Length, clone_terms, lease_extend, lease_of, policy_of, policy_set
 from clones.models import Clone
 from clones.services import clone_named, clone_remove
 from commands.base_verbs import flag, number
 from commands.clone_verbs import finished
 from commands.language import Command
 from commands.service import Caller, Result
-from commands.verbs import MOST_LEASE
+from commands.verbs import MOST_LEASE, NO_LENGTH
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.wording import moment
 from people.teams import team_named
@@ -60,14 +59,22 @@ def lease(command: Command, caller: Caller) -> Result:
 def lease_policy(command: Command, caller: Caller) -> Result:
     team = team_named(command.values["team"], caller.actor) if "team" in command.values else None
     base = base_named(command.values["base"], caller) if team is None else None
-    found = LeasePolicy.objects.filter(team=team, base=base).first()
-    default, most = (found.default_hours, found.most_hours) if found else (None, None)
+    said = policy_of(team=team, base=base)
     if "default" in command.values or "most" in command.values:
-        default, most = hours_of(command, "default") or default, hours_of(command, "most") or most
-        policy_set(team=team, base=base, length=Length(default, most), actor=caller.actor)
+        default = length_of(command, "default", said.default_hours)
+        most = length_of(command, "most", said.most_hours)
+        said = policy_set(team=team, base=base, length=Length(default, most), actor=caller.actor)
+    default, most = said.default_hours, said.most_hours
     words = [f"{hours} h" if hours else "as the site has it" for hours in (default, most)]
     output = f"Leases of {team or base}: {words[0]}; at most: {words[1]}"
     return {"output": output, "default": default, "most": most}
+
+
+def length_of(command: Command, key: str, said: int | None) -> int | None:
+    """What is left out stays as it was; `none` leaves it to the site."""
+    if command.values.get(key) == NO_LENGTH:
+        return None
+    return hours_of(command, key) or said
 
 
 def base_named(name: str, caller: Caller) -> BaseImage:

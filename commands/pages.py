@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.urls import reverse
 
 from audit.models import AuditEntry
@@ -27,14 +27,15 @@ def overview_context(user: User) -> dict[str, Any]:
     clones = Clone.objects.live().visible_to(user)
     entries = AuditEntry.objects.for_list()
     bases = BaseImage.objects.visible_to(user).usable()
+    sums = saved(clones)
     return {
-        "clones": clones.for_list()[:CARDS],
-        "clone_count": clones.count(),
-        "running_count": clones.filter(status=Clone.Status.RUNNING).count(),
+        "clones": clones.for_rows()[:CARDS],
+        "clone_count": sums["count"],
+        "running_count": sums["running"],
         "bases": bases.order_by("name")[:CARDS],
         "runs": Run.objects.visible_to(user).for_list()[:6],
         "entries": (entries if audits(user) else entries.filter(actor=user))[:8],
-        "saved": saved(clones),
+        "saved": sums,
         "memory": memory_shared(Clone.objects.visible_to(user)),
         "times": times_of(Clone.objects.visible_to(user), last=TIMED),
         **room_context(user, bases),
@@ -52,11 +53,14 @@ def room_context(user: User, bases: Any) -> dict[str, Any]:
 
 
 def saved(clones: Any) -> dict[str, int]:
-    """Bytes that the clones' layers take, against full copies of their bases."""
-    sums = clones.aggregate(
-        actual=Sum("disk_bytes", default=0), full=Sum("revision__file_size", default=0), count=Count("pk")
+    """Bytes that the clones' layers take, against full copies of their bases; how many there are and run."""
+    sums: dict[str, int] = clones.aggregate(
+        actual=Sum("disk_bytes", default=0),
+        full=Sum("revision__file_size", default=0),
+        count=Count("pk"),
+        running=Count("pk", filter=Q(status=Clone.Status.RUNNING)),
     )
-    return {"actual": sums["actual"], "full": sums["full"] + sums["actual"], "count": sums["count"]}
+    return {**sums, "full": sums["full"] + sums["actual"]}
 
 
 def found(user: User, text: str) -> list[dict[str, str]]:

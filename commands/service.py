@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from audit.secret import SECRET_WORDS, is_secret
 from audit.services import Actor, operation
 from bases.imports import brought_in, import_file, import_folder
 from commands.language import Command, CommandError, parse_command
@@ -35,9 +36,23 @@ TARGET_KEYS = {
     "team": "team",
     "default_of": "quota",
     "request": "request",
+    "session": "session",
 }
 # the first that is there
-TARGETS = ("script", "run", "finding", "name", "vm", "base", "from", "user", "team", "default_of", "request")
+TARGETS = (
+    "script",
+    "run",
+    "finding",
+    "name",
+    "vm",
+    "base",
+    "from",
+    "user",
+    "team",
+    "default_of",
+    "request",
+    "session",
+)
 READING = {
     "list_bases",
     "list_revisions",
@@ -56,14 +71,14 @@ READING = {
     "list_quotas",
     "list_requests",
     "security_audit",
+    "list_sessions",
     "list_findings",
 }
 SCRIPT_VERBS = ("save_script", "show_script", "remove_script")
 RUNTIME_VERBS = ("register_runtime", "remove_runtime", "install_runtime")
-SECRET_KEYS = ("password", "token", "secret", "parameters", "text")
-PARAMETERS = re.compile(
-    r"\b(parameters|text)\s*=.*", re.DOTALL
-)  # what is given for a secret has no place in a line
+TEXT = "text"  # what a script is sent may be a password
+# what is given for a secret has no place in a line
+SECRET_VALUE = re.compile(rf"\b(\w*(?:{'|'.join(SECRET_WORDS)})\w*|{TEXT})\s*=.*", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +164,7 @@ def unparsed(text: str, error: CommandError | DomainError, actor: Actor) -> Resu
     """A line that is no command is an entry too."""
     verb = text.split(" ", 1)[0][:40] or "(empty)"
     try:
-        with operation(actor, "command", params={"line": PARAMETERS.sub(r"\1=…", text)[:200]}):
+        with operation(actor, "command", params={"line": SECRET_VALUE.sub(r"\1=…", text)[:200]}):
             raise DomainError(str(error), code=error.code)
     except DomainError:
         return refusal(verb, str(error), error.code)
@@ -175,6 +190,6 @@ def target_of(command: Command) -> str:
 
 def params_of(command: Command) -> dict[str, str]:
     return {
-        key: "…" if any(word in key for word in SECRET_KEYS) else value
+        key: "…" if key == TEXT or is_secret(key) else value
         for key, value in {**command.values, **command.extra}.items()
     }

@@ -26,6 +26,7 @@ MOST_PORT = 65535
 MOST_HOURS = 720
 MOST_LINK = 999_999_999
 MOST_LEASE = 87_600
+NO_LENGTH = "none"
 MOST_LINES = 100_000
 MOST_REVISIONS = 1_000_000
 MOST_TIMEOUT_MS = 86_400_000
@@ -82,6 +83,10 @@ class Verb:
 
 def number(what: str, most: int) -> Callable[[str], object]:
     return lambda text: whole_number(text, least=1, most=most, what=what)
+
+
+def lease_length(text: str) -> object:
+    return text if text == NO_LENGTH else number("a number of hours, or none", MOST_LEASE)(text)
 
 
 def one_of(words: tuple[str, ...]) -> Callable[[str], object]:
@@ -147,6 +152,7 @@ OF_TEAM = Key("team", "NAME")
 DEFAULT_OF = Key("default_of", "people", one_of(("people", "teams")), words=("people", "teams"))
 REQUEST = Key("request", "7", number("a request's number", MOST_RUN))
 NOTE = Key("note", "TEXT")
+SESSION = Key("session", "7", number("a session's number", MOST_LINK))
 FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
 
 TABLE = (
@@ -258,8 +264,8 @@ TABLE = (
         "lease",
         "how long a clone lasts, or the clones of a team or base",
         optional=(
-            Key("default", "24", number("a number of hours", MOST_LEASE)),
-            Key("most", "168", number("a number of hours", MOST_LEASE)),
+            Key("default", "24", lease_length),
+            Key("most", "168", lease_length),
         ),
         either=(CLONE, TEAM, BASE),
     ),
@@ -311,6 +317,11 @@ TABLE = (
     Verb("approve", "give what a request asks for", (REQUEST,), (NOTE,)),
     Verb("refuse", "refuse a request, or end early what it gave", (REQUEST, NOTE)),
     Verb("withdraw_request", "take back your own request", (REQUEST,)),
+    Verb("list_sessions", "where you, or a person, are signed in", optional=(USER,)),
+    Verb("end_session", "sign out one browser, or a person everywhere", either=(SESSION, USER)),
+    Verb("disable_user", "keep a person out, at once and everywhere", (USER,)),
+    Verb("enable_user", "let a disabled person in again", (USER,)),
+    Verb("password_link", "make a link by which a person sets a new password", (USER,)),
     Verb("security_audit", "the tail of the audit trail", (), (LINES,)),
     Verb("list_findings", "what the reconciler found to differ between rows and host", (), (STATE,)),
     Verb("decide_finding", "decide on such a difference that waits", (FINDING, DECISION), (NEW_NAME,)),

@@ -40,6 +40,7 @@ def drawing(name: str) -> str:
     return " ".join(SQUARE.sub("", match[1]).split()) if match else ""
 
 
+@lru_cache(maxsize=512)
 def svg(name: str, extra: str = "") -> SafeString:
     """The icon, hidden from screen readers: a word always stands beside it or labels its button."""
     return format_html(

@@ -25,6 +25,7 @@ from cowweb.models import Ring
 
 logger = logging.getLogger(__name__)
 
+RIGHTS = "rights"  # who may do what has changed: every open socket looks again whether it may be open
 WATCH_INTERVAL_S = 0.1
 RING_KEPT_ROWS = 10_000
 AGAIN_EVERY_S = 1.0

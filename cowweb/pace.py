@@ -4,6 +4,7 @@ Counted per minute, person and kind, in this process. Whoever asks too often is 
 form that was asked for; pages that only show something are not counted.
 """
 
+import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -44,18 +45,33 @@ def most(kind: str) -> int:
     return int(by_kind[kind])
 
 
-def asked(kind: str, person: int) -> int:
-    """How often in this minute, this time included."""
-    key = f"pace.{kind}.{person}.{int(time.time()) // WINDOW_S}"
-    cache.add(key, 0, 2 * WINDOW_S)
+def asked(kind: str, who: object, window_s: int = WINDOW_S) -> int:
+    """How often in this minute, or window, this time included."""
+    key = f"pace.{kind}.{digest(str(who))}.{int(time.time()) // window_s}"
+    cache.add(key, 0, 2 * window_s)
     try:
         return cache.incr(key)
     except ValueError:  # it was thrown out of the cache in between
         return 1
 
 
+def digest(who: str) -> str:
+    """What may stand in a cache's key, whatever was sent."""
+    return hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()[:20]
+
+
+def worth_an_entry(count: int) -> bool:
+    """Of what somebody does again and again: the first, the tenth, the hundredth … time."""
+    return str(count).rstrip("0") == "1"
+
+
+def left_s(window_s: int = WINDOW_S) -> int:
+    """Until the window ends."""
+    return math.ceil(window_s - time.time() % window_s)
+
+
 def slower(request: HttpRequest, kind: str) -> HttpResponse:
-    wait_s = math.ceil(WINDOW_S - time.time() % WINDOW_S)
+    wait_s = left_s()
     sentence = f"More than {most(kind)} requests of this kind in a minute: ask again in {wait_s} s"
     answer: HttpResponse
     if request.path.startswith("/api/"):

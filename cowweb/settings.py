@@ -45,6 +45,7 @@ def kept_secret(path: Path) -> str:
 
 # The site's own folders
 COWWEB_DATA = Path(env("COWWEB_DATA") or BASE_DIR / "data").resolve()
+COWWEB_DATA.mkdir(parents=True, exist_ok=True)  # the database is the first that is put there
 COWWEB_CACHE = Path(
     env("COWWEB_CACHE") or Path(env("XDG_CACHE_HOME") or Path.home() / ".cache") / "cowweb"
 ).resolve()
@@ -52,6 +53,7 @@ COWWEB_IMPORT_FOLDERS = [
     Path(folder) for folder in env_list("COWWEB_IMPORT_FOLDERS") or [str(COWWEB_DATA / "import")]
 ]
 COWWEB_STORE = COWWEB_DATA / "store"
+COWWEB_KEYRINGS = COWWEB_DATA / "keyrings"  # of publishers, beside those that packages bring
 COWWEB_ARRIVALS = COWWEB_DATA / "arrivals"  # images being uploaded or fetched
 COWWEB_CLONES = COWWEB_DATA / "clones"
 COWWEB_LAYERS = COWWEB_DATA / "layers"
@@ -182,13 +184,14 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL")
+FOR_EVER_S = 10**9  # a page that is open for days is told as ever; whoever closes it leaves its groups
 CHANNEL_LAYERS: dict[str, dict[str, object]] = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {"hosts": [REDIS_URL]},
     }
     if REDIS_URL
-    else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 1000}}
+    else {"BACKEND": "cowweb.layer.Layer", "CONFIG": {"capacity": 1000, "group_expiry": FOR_EVER_S}}
 }
 
 AUTHENTICATION_BACKENDS = ["people.backends.PersonBackend"]
@@ -262,7 +265,13 @@ if COWWEB_HTTPS:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname:.1} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "cowweb.logs.Line",
+            "format": "{asctime} {levelname:.1} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env("COWWEB_LOG_LEVEL", "WARNING")},
     "loggers": {"paramiko": {"level": "CRITICAL"}},

@@ -23,6 +23,8 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import User
 
+from cowweb.live import RIGHTS
+
 logger = logging.getLogger(__name__)
 
 SHORTEST_REST_S, LONGEST_REST_S = 0.005, 0.1
@@ -51,7 +53,7 @@ class LivePart(AsyncWebsocketConsumer):
         return f"person.{self.scope['user'].pk}"
 
     def heard(self) -> list[str]:
-        return [*self.topics(), self.own_topic]
+        return [*self.topics(), self.own_topic, RIGHTS]
 
     @property
     def query(self) -> dict[str, str]:
@@ -89,8 +91,8 @@ class LivePart(AsyncWebsocketConsumer):
     async def dispatch(self, message: dict[str, Any]) -> None:
         """A ring sets a flag and touches no database, so it needs no turn in the database's thread before."""
         if message["type"] == "ring":
-            if message["topic"] == self.own_topic:
-                self.looked = 0.0  # their sessions or rights changed: look at once
+            if message["topic"] in (self.own_topic, RIGHTS):
+                self.looked = 0.0  # sessions or rights changed: look at once
             self.is_stale.set()
         else:
             await super().dispatch(message)
@@ -107,7 +109,8 @@ class LivePart(AsyncWebsocketConsumer):
         """Redraws when something rang, and looks at the right to watch from time to time."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.is_stale.wait(), USER_RECHECK_S)
+                async with asyncio.timeout(USER_RECHECK_S):
+                    await self.is_stale.wait()
             if not self.looked or time.monotonic() - self.looked >= USER_RECHECK_S:
                 self.looked = time.monotonic()
                 if not await database_sync_to_async(self.may_watch)():

@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string
 from cowweb.drawing import MIB
 from cowweb.errors import HostFullError
 from cowweb.wording import size
-from hosts.drivers.base import HostUse
+from hosts.drivers.records import HostUse
 from hosts.models import Host
 from hosts.services import LOCAL, local_driver, local_host, memory_of
 
@@ -185,8 +185,7 @@ def room_checked(asked: Sequence[Machine], of: str) -> None:
     so who asks at the same time waits and then counts these."""
     if not asked:
         return
-    local_host()
-    Host.objects.select_for_update(no_key=True).get(name=LOCAL)
+    local_host(Host.objects.select_for_update(no_key=True))
     first = max(asked, key=lambda machine: machine.memory_mb)
     fit = capacity_now(without={machine.key for machine in asked}).fits(first.base, first.memory_mb)
     if fit.count >= len(asked):

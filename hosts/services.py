@@ -9,11 +9,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from cowweb.live import ring
-from hosts.drivers.base import Driver, HostFacts, MachineRecord, MemoryUse
+from hosts.drivers.base import Driver
 from hosts.drivers.load import driver_for
+from hosts.drivers.records import HostFacts, MachineRecord, MemoryUse
 from hosts.models import Host
 
 LOCAL = "local"
@@ -36,8 +38,10 @@ def probe_kernel(store: Path) -> Path | None:
     return next(iter(sorted(store.glob(KERNELS))), None)
 
 
-def local_host() -> Host:
-    host, _ = Host.objects.get_or_create(name=LOCAL, defaults={"kind": "qemu"})
+def local_host(among: QuerySet[Host] | None = None) -> Host:
+    """This host's row; `among` says how it is read."""
+    hosts = Host.objects.all() if among is None else among
+    host, _ = hosts.get_or_create(name=LOCAL, defaults={"kind": "qemu"})
     return host
 
 

@@ -107,9 +107,13 @@ def opened(kept: str, place: Place) -> Opened:
     key = "pass." + hashlib.sha256(f"{kept} {place}".encode()).hexdigest()
     known: Opened | None = cache.get(key)
     if known is None:
-        known = looked_at(loaded(kept, PASS, None), place)
+        known = opened_now(kept, place)
         cache.set(key, known, SEEN_S)
     return known
+
+
+def opened_now(kept: str, place: Place) -> Opened:
+    return looked_at(loaded(kept, PASS, None), place)
 
 
 def looked_at(said: dict[str, Any], place: Place) -> Opened:

@@ -6,10 +6,12 @@ from typing import Any
 
 import aiohttp
 from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
 
+from cowweb.live import RIGHTS
 from links.addresses import Place
 from links.headers import to_guest
-from links.passes import Closed, Opened, opened
+from links.passes import Closed, Opened, opened_now
 
 MESSAGE_BYTES = 16 * 1024 * 1024
 LOOK_AGAIN_S = 15.0
@@ -92,10 +94,16 @@ def sendable(code: int | None) -> int:
 
 
 async def watched(kept: str, place: Place) -> int:
-    """Ends when the pass is worth nothing any more."""
-    while True:
-        await asyncio.sleep(LOOK_AGAIN_S)
-        try:
-            await database_sync_to_async(opened)(kept, place)
-        except Closed:
-            return NOT_ALLOWED
+    """Ends when the pass is worth nothing any more: looks when rights change, and from time to time."""
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add(RIGHTS, channel)
+    try:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(layer.receive(channel), LOOK_AGAIN_S)
+            await database_sync_to_async(opened_now)(kept, place)
+    except Closed:
+        return NOT_ALLOWED
+    finally:
+        await layer.group_discard(RIGHTS, channel)

@@ -16,7 +16,7 @@ from audit.services import Actor, operation
 from clones.models import Clone
 from clones.ports import SSH, host_port
 from cowweb.errors import ConflictError, DomainError, NotFoundError
-from cowweb.live import ring
+from cowweb.live import RIGHTS, ring
 from links.addresses import Place, address_here
 from links.models import ShareLink
 from links.passes import link_by_token, link_token, pass_by_link, pass_by_ticket, ticket_for
@@ -62,7 +62,7 @@ def link_revoke(*, link: ShareLink, actor: Actor) -> ShareLink:
         with transaction.atomic():
             if not ShareLink.objects.live().filter(pk=link.pk).update(revoked_at=timezone.now()):
                 raise ConflictError(f"Link {link.pk} has ended already")
-            ring(f"clone.{link.clone_id}")
+            ring(f"clone.{link.clone_id}", RIGHTS)
         link.refresh_from_db()
         return link
 

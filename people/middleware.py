@@ -7,17 +7,20 @@ header by itself. Without either, the API answers in JSON instead of leading to 
 from collections.abc import Callable
 from contextlib import suppress
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from audit.models import Via
 from audit.services import actor_of, operation
 from cowweb.errors import DomainError, ForbiddenError
+from cowweb.pace import asked, left_s, worth_an_entry
 from people.tokens import token_of
 from people.visits import visit_seen
 
 API = "/api/"
 SCHEME = "bearer "
+WINDOW_S = 900  # as for sign-ins
 
 
 class TokenMiddleware:
@@ -29,8 +32,7 @@ class TokenMiddleware:
             header = request.headers.get("Authorization", "")
             if header[: len(SCHEME)].lower() == SCHEME:
                 if not self.entered(request, header[len(SCHEME) :].strip()):
-                    denied(request)
-                    return refused("This token is unknown, revoked or expired: make a new one under Settings")
+                    return denied(request)
             elif not request.user.is_authenticated:
                 return refused("Sign in, or send a token: Authorization: Bearer cow_…")
         return self.get_response(request)
@@ -56,11 +58,23 @@ def stands_for(user: User) -> str:
     return f"team {team}" if team else ""
 
 
-def denied(request: HttpRequest) -> None:
-    """A token that opens nothing is on record, without the token."""
+def denied(request: HttpRequest) -> JsonResponse:
+    """A token that opens nothing is on record, without the token. Many from one address are counted, and get
+    an entry with their number now and then; after some, none of them is answered for a while."""
     request.user = AnonymousUser()
-    with suppress(DomainError), operation(actor_of(request, Via.API), "sign_in", target=request.path):
-        raise ForbiddenError("A token that is unknown, revoked or expired")
+    tries = asked("tokens", request.META.get("REMOTE_ADDR", ""), WINDOW_S)
+    if worth_an_entry(tries):
+        asked_for = {"method": "API", "tries": tries}
+        with (
+            suppress(DomainError),
+            operation(actor_of(request, Via.API), "sign_in", target=request.path, params=asked_for),
+        ):
+            raise ForbiddenError("A token that is unknown, revoked or expired")
+    if tries <= settings.COWWEB_SIGN_IN_TRIES_ADDRESS:
+        return refused("This token is unknown, revoked or expired: make a new one under Settings")
+    answer = refused(f"Too many such tokens came from your address: try again in {left_s(WINDOW_S)} s")
+    answer.status_code, answer["Retry-After"] = 429, str(left_s(WINDOW_S))
+    return answer
 
 
 class VisitMiddleware:

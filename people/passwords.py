@@ -17,8 +17,9 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from audit.services import Actor, operation
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
-from cowweb.roles import administers
+from cowweb.live import RIGHTS, ring
 from people.models import Visit
+from people.rights import require_administrator
 from people.visits import closed
 
 NOT_GOOD = "This link is not good any more: it was used, or is older than a day. Ask for a new one."
@@ -45,13 +46,13 @@ def kept(user: User, password: str, session_key: str) -> User:
     user.set_password(password)
     user.save(update_fields=["password"])
     closed(list(Visit.objects.filter(user=user).exclude(session_key=session_key)))
+    ring(RIGHTS)  # passes to guests end with the password
     return user
 
 
 def reset_link(*, user: User, actor: Actor) -> str:
     with operation(actor, "make_password_link", target=f"user:{user.username}"):
-        if not administers(actor.user):
-            raise ForbiddenError("Only an administrator may do that")
+        require_administrator(actor)
         person = getattr(user, "person", None)
         if not user.is_active or (person and person.is_service):
             raise ConflictError(f"{user.username} is disabled or a program, and signs in with no password")

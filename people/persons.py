@@ -5,7 +5,7 @@ from django.db import transaction
 
 from audit.services import Actor, operation
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
-from cowweb.live import ring
+from cowweb.live import RIGHTS, ring
 from cowweb.roles import Role, administers, role_of
 from people.models import Person, Team, Visit
 from people.policy import factorless_ended
@@ -43,7 +43,7 @@ def role_set(*, user: User, role: str, actor: Actor) -> User:
             User.objects.filter(pk=user.pk).update(is_superuser=is_superuser, is_staff=is_staff)
             Person.objects.update_or_create(user=user, defaults={"is_auditor": is_auditor})
             factorless_ended()
-            ring("people", "clones", "bases", "runs", "audit", f"person.{user.pk}")
+            ring("people", "clones", "bases", "runs", "audit", f"person.{user.pk}", RIGHTS)
         return person_named(user.username)
 
 
@@ -59,7 +59,7 @@ def active_set(*, user: User, active: bool, actor: Actor) -> User:
             op.changed({"is_active": not active}, {"is_active": active})
             if not active:
                 closed(list(Visit.objects.filter(user=user)))
-            ring("people", f"person.{user.pk}")
+            ring("people", f"person.{user.pk}", RIGHTS)
         return person_named(user.username)
 
 

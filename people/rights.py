@@ -122,5 +122,8 @@ def require_team(actor: Actor, level: Level, team: Team) -> None:
 
 
 def require_administrator(actor: Actor) -> None:
+    """In person, or by a token that is for all that its account may do."""
     if actor.is_nobody or not administers(actor.user):
         raise ForbiddenError("Only an administrator may do that")
+    if actor.scope not in ("", "all"):
+        raise ForbiddenError("This token is not for administration")

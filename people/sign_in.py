@@ -21,14 +21,16 @@ from django.http import HttpRequest
 
 from audit.services import Actor, actor_of, operation
 from cowweb.errors import ConflictError, DomainError
+from cowweb.pace import asked, worth_an_entry
 from people.models import Visit
 from people.second_factor import code_taken, has_factor, must_have_factor
-from people.throttle import Count, forgotten, tries_given_back, tries_taken
+from people.throttle import Count, ThrottledError, forgotten, tries_given_back, tries_taken
 from people.visits import closed, visit_begun
 
 T = TypeVar("T")
 PENDING = "pending"
 PENDING_FOR_S = 600
+WINDOW_S = 900
 BACKEND = "people.backends.PersonBackend"
 WRONG = "User name or password is wrong"
 GONE = "That took too long: begin again"
@@ -77,12 +79,18 @@ def counted(name: str, request: HttpRequest) -> tuple[Count, Count]:
 
 
 def on_record(request: HttpRequest, user: User | None, method: str, look: Callable[[], T]) -> T:
-    """Looks at a proof; a refusal leaves its entry. Unknown names are not written: they may be passwords."""
+    """Looks at a proof; a refusal leaves its entry. Unknown names are not written: they may be passwords.
+    Where tries have run out, those that go on are counted, and leave one now and then."""
     try:
         return look()
     except DomainError as error:
+        params: dict[str, object] = {"method": method}
+        if isinstance(error, ThrottledError):
+            params["tries"] = asked("sign-ins", request.META.get("REMOTE_ADDR", ""), WINDOW_S)
+            if not worth_an_entry(int(str(params["tries"]))):
+                raise
         target = f"user:{user.username}" if user else "user:?"
-        with operation(nobody(request), "sign_in", target=target, params={"method": method}):
+        with operation(nobody(request), "sign_in", target=target, params=params):
             raise error from None
 
 

@@ -12,7 +12,7 @@ from django.db.models import ProtectedError
 
 from audit.services import Actor, operation
 from cowweb.errors import ConflictError, DomainError, NameTakenError, NotFoundError
-from cowweb.live import ring
+from cowweb.live import RIGHTS, ring
 from cowweb.roles import administers
 from cowweb.values import InvalidValue, machine_name
 from people.models import Membership, Person, Team
@@ -62,7 +62,7 @@ def team_remove(*, team: Team, actor: Actor) -> None:
             team.delete()
         except ProtectedError:
             raise ConflictError(f"{team} has or had clones, so it stays: take its people out") from None
-        ring("people")
+        ring("people", RIGHTS)
 
 
 def member_set(*, team: Team, user: User, role: str, actor: Actor) -> Membership:
@@ -79,7 +79,7 @@ def member_set(*, team: Team, user: User, role: str, actor: Actor) -> Membership
             before = team.memberships.filter(user=user).values("role").first()
             membership = placed(team, user, role)
             op.changed(before or {"role": None}, {"role": role})
-            ring("people", "clones")
+            ring("people", "clones", RIGHTS)
         return membership
 
 
@@ -102,7 +102,7 @@ def member_remove(*, team: Team, user: User, actor: Actor) -> None:
             if not Membership.objects.filter(team=team, user=user).delete()[0]:
                 raise NotFoundError(f"{user.username} is not in {team}")
             Person.objects.filter(user=user, default_team=team).update(default_team=None)
-            ring("people", "clones")
+            ring("people", "clones", RIGHTS)
 
 
 def kept_an_owner(team: Team, leaving: User, *, unless: bool = False) -> None:

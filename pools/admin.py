@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from audit.services import actor_of
+from cowweb.curated import ReadOnlyAdmin
 from pools.models import Pool, Template
 from pools.services import pool_set
 
@@ -28,6 +29,9 @@ class PoolAdmin(admin.ModelAdmin[Pool]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Pool | None = None) -> bool:
+        return False
+
     def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:  # noqa: FBT001
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         if changes:
@@ -35,15 +39,6 @@ class PoolAdmin(admin.ModelAdmin[Pool]):
 
 
 @admin.register(Template)
-class TemplateAdmin(admin.ModelAdmin[Template]):
+class TemplateAdmin(ReadOnlyAdmin[Template]):
     list_display = ("revision", "memory_mb", "cpus", "status", "hits", "build_ms", "built_at", "failure")
     list_filter = ("status",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Template | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Template | None = None) -> bool:
-        return False

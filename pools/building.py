@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from cowweb.clean import plain_text
 from hosts.drivers.agent import AgentGuest, agent_binary, install
-from hosts.drivers.base import Guest, MachineSpec, Started
+from hosts.drivers.base import Guest
 from hosts.drivers.errors import DriverError
+from hosts.drivers.records import MachineSpec, Started
 from hosts.drivers.sparse import sparse_copy
 from hosts.services import local_driver
 from pools.models import Template

@@ -17,7 +17,7 @@ from bases.models import BaseImage, BaseRevision
 from bases.services import curators_only
 from cowweb.errors import ConflictError, QuotaError
 from cowweb.live import ring
-from hosts.drivers.base import Identity, MachineSpec, SeedKind
+from hosts.drivers.records import Identity, MachineSpec, SeedKind
 from hosts.jobs import enqueue
 from hosts.models import Job
 from hosts.services import local_driver, room

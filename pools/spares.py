@@ -19,8 +19,8 @@ from django.utils import timezone
 from bases.integrity import revision_checked
 from cowweb.live import ring
 from hosts.drivers.agent import AgentGuest
-from hosts.drivers.base import MachineRecord
 from hosts.drivers.errors import DriverError
+from hosts.drivers.records import MachineRecord
 from hosts.findings import Kind, repaired
 from hosts.jobs import enqueue
 from hosts.models import Job

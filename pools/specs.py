@@ -4,8 +4,8 @@ from pathlib import Path
 from uuid import UUID
 
 from bases.models import BaseRevision
-from hosts.drivers.base import Boot, BootKind, Identity, MachineSpec, Memory, SeedKind
 from hosts.drivers.keys import make_identity
+from hosts.drivers.records import Boot, BootKind, Identity, MachineSpec, Memory, SeedKind
 from pools.models import Spare, Template
 
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from audit.services import actor_of
+from cowweb.curated import ReadOnlyAdmin
 from cowweb.errors import DomainError
 from provisioning.library import Draft, script_remove, script_save, text_accepted
 from provisioning.models import Runtime, Script
@@ -81,21 +82,12 @@ class ScriptAdmin(admin.ModelAdmin[Script]):
 
 
 @admin.register(Runtime)
-class RuntimeAdmin(admin.ModelAdmin[Runtime]):
+class RuntimeAdmin(ReadOnlyAdmin[Runtime]):
     """For reading; what is registered goes through the page, where a file is checked."""
 
     list_display = ("name", "language", "description", "position", "file_name", "digest", "changed_at")
     list_filter = ("language",)
     search_fields = ("name", "description")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Runtime | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Runtime | None = None) -> bool:
-        return False
 
     def view_on_site(self, obj: Runtime) -> str:
         return reverse("runtime-list")

@@ -81,11 +81,9 @@ class Progress:
 
 
 def environment_of(run: Run) -> dict[str, str]:
-    """What a script that is run again is told of its earlier tries; nothing at a first try."""
-    if run.attempt == 1:
-        return {}
+    """What a script is told: which try this is, and how far the earlier ones came."""
     told = {"COWWEB_ATTEMPT": str(run.attempt)}
-    reached = list(run.checkpoints.all())
+    reached = list(run.checkpoints.all()) if run.attempt > 1 else []
     if reached:
         last = reached[-1]
         said = " ".join(f"{key}={value}" for key, value in last.params.items())

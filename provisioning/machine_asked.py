@@ -13,6 +13,7 @@ from provisioning.header import Header
 from provisioning.header.keys import MOST_CPUS, MOST_TIMEOUT_S
 from provisioning.models import Run
 
+NOT_STATED = "not stated"
 LABELS = {
     "base": "Base",
     "memory": "Memory",
@@ -35,6 +36,11 @@ class Row:
     @property
     def is_changed(self) -> bool:
         return bool(self.said)
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether the script says anything where another value is used."""
+        return self.said != NOT_STATED
 
 
 def rows_asked(header: Header, base: BaseImage | None, wishes: Mapping[str, str]) -> list[Row]:
@@ -96,7 +102,7 @@ def in_words(key: str, value: Any) -> str:
     if key == "ports":
         return ", ".join(map(str, value)) or "none"
     if value in (None, ""):
-        return "not stated"
+        return NOT_STATED
     if key == "memory":
         return size(value * MIB)
     return f"{value} s" if key == "timeout" else str(value)

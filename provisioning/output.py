@@ -101,14 +101,19 @@ class Recorder:
         self.flush()
 
 
-def lines_after(run_id: int, cursor: int, *, most: int = 2000) -> list[Line]:
-    """Up to `most` (or one chunk more) consecutive lines after line number `cursor`."""
+def lines_after(run_id: int, cursor: int, *, most: int = 2000, characters: int = 0) -> list[Line]:
+    """Up to `most` (or one chunk more) consecutive lines after line number `cursor`; with `characters`, no
+    more than that many of them, but at least one line."""
     found: list[Line] = []
+    left = characters
     chunks = OutputChunk.objects.filter(run_id=run_id, first_line__gt=cursor - FLUSH_LINES - 1)
     for chunk in chunks.order_by("first_line").iterator(chunk_size=20):
-        skip = cursor + len(found) + 1 - chunk.first_line
-        if skip < chunk.line_count:
-            found += chunk.lines()[max(skip, 0) :]
+        skip = max(cursor + len(found) + 1 - chunk.first_line, 0)
+        for line in chunk.lines()[skip:]:
+            left -= len(line[2])
+            if characters and left < 0 and found:
+                return found
+            found.append(line)
         if len(found) >= most:
             break
     return found

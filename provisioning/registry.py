@@ -21,6 +21,7 @@ from provisioning.known_runtimes import NAMES, known_runtimes, path_look
 from provisioning.models import Runtime, RuntimeFound
 from provisioning.runtimes import file_kept
 from provisioning.services import Order, Ordered, run_create
+from provisioning.stored import runtime_file_left
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._+-]{0,39}", re.ASCII)
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -64,6 +65,7 @@ def runtime_register(wish: Wish, *, actor: Actor) -> Runtime:
         runtime.from_stdin = wish.from_stdin or runtime.from_stdin
         runtime.from_file = wish.from_file or runtime.from_file
         runtime.changed_by = actor.user
+        before = runtime.digest
         with transaction.atomic():
             runtime.save()
             RuntimeFound.objects.filter(runtime=runtime).delete()
@@ -73,6 +75,7 @@ def runtime_register(wish: Wish, *, actor: Actor) -> Runtime:
                     file_name=(wish.file_name or wish.file.name)[:200]
                 )
             ring("runtimes")
+        runtime_file_left(before)
         runtime.refresh_from_db()
         return runtime
 
@@ -120,6 +123,7 @@ def runtime_remove(*, runtime: Runtime, actor: Actor) -> None:
         with transaction.atomic():
             runtime.delete()
             ring("runtimes")
+        runtime_file_left(runtime.digest)
 
 
 def runtime_install(*, runtime: Runtime, base: str, actor: Actor) -> Ordered:

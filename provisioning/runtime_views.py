@@ -1,9 +1,11 @@
 """The page of the runtimes: get, check, bind, call one service, render."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
@@ -19,12 +21,15 @@ from provisioning.models import Runtime, RuntimeFound
 from provisioning.registry import runtime_install, runtime_named, runtime_register, runtime_remove
 from provisioning.runtime_forms import RuntimeForm
 
+PAGE_BASES = 8
+
 
 def runtime_list(request: HttpRequest) -> HttpResponse:
     """What the site knows; a curator's form changes one or adds one."""
     user = signed_in(request)
     if request.method != "POST":
-        return render(request, "provisioning/runtime_list.html", list_context(user, RuntimeForm()))
+        context = list_context(user, RuntimeForm(), request.GET)
+        return render(request, "provisioning/runtime_list.html", context)
     form = RuntimeForm(request.POST, request.FILES)
     if not form.is_valid():
         return render(request, "provisioning/runtime_list.html", list_context(user, form), status=422)
@@ -39,12 +44,17 @@ def runtime_list(request: HttpRequest) -> HttpResponse:
     return went_to(request, "runtime-list")
 
 
-def list_context(user: User, form: RuntimeForm) -> dict[str, Any]:
-    """Every runtime with the current revisions that have it, and the bases that it could be put into."""
-    bases = BaseImage.objects.visible_to(user).usable().select_related("current__base").order_by("name")
+def list_context(user: User, form: RuntimeForm, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Every runtime with the current revisions that have it, and the bases that it could be put into: a page
+    of the bases, for all runtimes the same."""
+    text = (query or {}).get("q", "").strip()
+    usable = BaseImage.objects.visible_to(user).usable().filter(name__icontains=text)
+    found = usable.select_related("current__base").order_by("name")
+    page = Paginator(found, PAGE_BASES).get_page((query or {}).get("page"))
+    bases = page.object_list
     current = {base.current_id: base for base in bases if base.current_id}
-    found = RuntimeFound.objects.filter(revision__in=current.keys())
-    seen = {(row.runtime_id, row.revision_id): row for row in found}
+    looked = RuntimeFound.objects.filter(revision__in=current.keys())
+    seen = {(row.runtime_id, row.revision_id): row for row in looked}
     rows = [
         {
             "runtime": runtime,
@@ -56,7 +66,8 @@ def list_context(user: User, form: RuntimeForm) -> dict[str, Any]:
         }
         for runtime in known_runtimes().select_related("changed_by")
     ]
-    return {"rows": rows, "bases": bases, "form": form, "may_change": curates(user)}
+    context = {"rows": rows, "page": page, "query": {"q": text} if text else {}}
+    return {**context, "form": form, "may_change": curates(user)}
 
 
 def runtime_or_404(name: str) -> Runtime:

@@ -70,7 +70,8 @@ def script_context(script: Script, user: User, query: Mapping[str, str]) -> dict
 
 
 def versions_of(script: Script) -> list[ScriptVersion]:
-    return list(script.versions.select_related("saved_by").annotate(run_count=Count("runs")).defer("text"))
+    versions = script.versions.select_related("saved_by").annotate(run_count=Count("runs")).defer("text")
+    return list(versions.order_by("-number"))  # of a model that is counted over, the ordering does not hold
 
 
 def version_shown(script: Script, number: str) -> ScriptVersion:

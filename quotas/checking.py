@@ -12,7 +12,7 @@ Example::
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import IntegrityError, transaction
@@ -38,8 +38,9 @@ class Charge:
     amounts: Amounts = field(default_factory=dict)
 
 
-def checked(charges: Sequence[Charge]) -> None:
-    """Refuses in words when anyone would use more than they may; otherwise it is theirs."""
+def checked(charges: Sequence[Charge], *, later: Collection[str] = COUNTED_LATER) -> None:
+    """Refuses in words when anyone would use more than they may; otherwise it is theirs.
+    `later`: what the rows that were written do not show yet, though it is asked for."""
     asked = asked_of(charges)
     limits = limits_of(asked)
     limited = {holder for holder in asked if is_limited(asked[holder], limits[holder])}
@@ -49,7 +50,7 @@ def checked(charges: Sequence[Charge]) -> None:
     limits, used = limits_of(limited), used_by(limited)
     for holder in sorted(limited):
         for quota, more in asked[holder].items():
-            before = used[holder][quota] - (0 if quota in COUNTED_LATER else more)
+            before = used[holder][quota] - (0 if quota in later else more)
             most = limits[holder][quota].most
             if most is not None and more and before + more > most:
                 raise over(accounts[holder], quota, before, most, more)
@@ -97,9 +98,10 @@ def account_for(holder: Holder) -> Account:
 
 def over(account: Account, quota: str, used: int, most: int, asked: int) -> QuotaError:
     more = f"{in_words(quota, asked)} more {'was' if asked == 1 or quota in SIZES else 'were'} asked for"
+    left = in_words(quota, max(most - used, 0)) if most > used else "nothing"
     error = QuotaError(
         f"Over quota: {account} uses {in_words(quota, max(used, 0))} of {in_words(quota, most)} "
-        f"{NOUNS[Quota(quota)]}, and {more}. A request can be made for more",
+        f"{NOUNS[Quota(quota)]}, and {more}; {left} is left. A request can be made for more",
         field=FIELDS.get(Quota(quota), ""),
     )
     error.facts = {

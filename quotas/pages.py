@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.paginator import Paginator
 from django.utils import timezone
 
 from audit.models import Via
@@ -17,9 +18,17 @@ from quotas.amounts import in_words, limit_text
 from quotas.models import Account, Quota, Raise
 from quotas.raises import raises_for
 from quotas.setting import default_account, may_decide, may_see, person_account, team_account
-from quotas.standing import Standing, accounts_for, accounts_for_teams, accounts_seen, standings_of
+from quotas.standing import (
+    Standing,
+    accounts_for,
+    accounts_for_teams,
+    accounts_named,
+    holders_seen,
+    standings_of,
+)
 
 REQUESTS_SHOWN = 50
+PAGE_ROWS = 25
 
 
 def looker(user: User) -> Actor:
@@ -59,7 +68,7 @@ def entry(request: Raise) -> dict[str, Any]:
     return {"request": request, "most": in_words(request.quota, request.most)}
 
 
-def page_context(user: User, of: str = "") -> dict[str, Any]:
+def page_context(user: User, of: str = "", query: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The page around them: the request form; for who decides, everyone's standing and the defaults."""
     owns = Membership.objects.filter(user=user, role=Membership.Role.OWNER).exists()
     usable = Membership.objects.filter(user=user).exclude(role=Membership.Role.VIEWER)
@@ -70,12 +79,20 @@ def page_context(user: User, of: str = "") -> dict[str, Any]:
         "is_administrator": administers(user),
     }
     if sees_everything(user) or owns:
-        context["everyone"] = standings_of(accounts_seen(user))
+        context |= everyone(user, query or {})
     if administers(user):
         context["defaults"] = defaults()
     if of:
         context["chosen"] = chosen(account_of(of, user), user)
     return context
+
+
+def everyone(user: User, query: Mapping[str, str]) -> dict[str, Any]:
+    """How people and teams stand, a page at a time; their names are all that is read of the others."""
+    text = query.get("q", "").strip()
+    page = Paginator(holders_seen(user, text), PAGE_ROWS).get_page(query.get("page"))
+    standings = standings_of(accounts_named(list(page.object_list)))
+    return {"everyone": standings, "page": page, "query": {"q": text} if text else {}}
 
 
 def defaults() -> list[dict[str, Any]]:

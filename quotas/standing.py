@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db.models import Q
 
 from cowweb.roles import sees_everything
 from people.models import Membership, Team
@@ -12,8 +13,6 @@ from quotas.amounts import NO_LIMIT, SIZES, in_words, limit_text, used_words
 from quotas.limits import Limits, limits_of, new_account
 from quotas.models import Account, Quota
 from quotas.usage import Holder, holder_of, used_by
-
-PEOPLE_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +105,36 @@ def lines_of(limits: Limits, used: Mapping[str, int]) -> list[Line]:
     ]
 
 
-def accounts_seen(user: User | None) -> list[Account]:
-    """One's own, one's teams', and of the people of teams that one owns; everyone's for who sees all."""
-    if user is None or sees_everything(user):
-        people = list(User.objects.filter(is_active=True).order_by("username")[:PEOPLE_SHOWN])
-        return [
-            *accounts_for(people),
-            *accounts_for_teams(list(Team.objects.order_by("name")[:PEOPLE_SHOWN])),
-        ]
-    places = Membership.objects.filter(user=user)
-    owned = places.filter(role=Membership.Role.OWNER).values("team")
-    workers = Membership.objects.filter(team__in=owned).exclude(role=Membership.Role.VIEWER).values("user")
-    theirs = User.objects.filter(pk__in=workers, is_active=True).exclude(pk=user.pk).order_by("username")
-    teams = Team.objects.filter(pk__in=places.values("team")).order_by("name")
+def holders_seen(user: User | None, text: str = "") -> list[Holder]:
+    """People, then teams, by name: oneself, one's teams, and the people of teams that one owns; everyone for
+    who sees all. `text`: only those whose name has it."""
+    people = User.objects.filter(is_active=True, username__icontains=text)
+    teams = Team.objects.filter(name__icontains=text)
+    if user is not None and not sees_everything(user):
+        places = Membership.objects.filter(user=user)
+        owned = places.filter(role=Membership.Role.OWNER).values("team")
+        workers = (
+            Membership.objects.filter(team__in=owned).exclude(role=Membership.Role.VIEWER).values("user")
+        )
+        people = people.filter(Q(pk=user.pk) | Q(pk__in=workers))
+        teams = teams.filter(pk__in=places.values("team"))
     return [
-        *accounts_for([user]),
-        *accounts_for_teams(list(teams)),
-        *accounts_for(list(theirs[:PEOPLE_SHOWN])),
+        *(("user", pk) for pk in people.order_by("username").values_list("pk", flat=True)),
+        *(("team", pk) for pk in teams.order_by("name").values_list("pk", flat=True)),
     ]
+
+
+def accounts_named(holders: Sequence[Holder]) -> list[Account]:
+    """In their order; the number of queries does not grow with them."""
+    people = User.objects.in_bulk([pk for kind, pk in holders if kind == "user"])
+    teams = Team.objects.in_bulk([pk for kind, pk in holders if kind == "team"])
+    accounts = [*accounts_for(people.values()), *accounts_for_teams(teams.values())]
+    known = {holder_of(account): account for account in accounts}
+    return [known[holder] for holder in holders if holder in known]
+
+
+def accounts_seen(user: User | None) -> list[Account]:
+    return accounts_named(holders_seen(user))
 
 
 def accounts_for(people: Collection[User]) -> list[Account]:

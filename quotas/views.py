@@ -21,7 +21,7 @@ from quotas.setting import person_account, quota_set, team_account
 @require_GET
 def quota_list(request: HttpRequest) -> HttpResponse:
     try:
-        context = page_context(signed_in(request), request.GET.get("of", ""))
+        context = page_context(signed_in(request), request.GET.get("of", ""), request.GET)
     except NotFoundError as error:
         raise Http404(str(error)) from None
     return render(request, "quotas/quota_list.html", context)

@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from reports.tables import Table
 
@@ -16,8 +15,7 @@ GAP = 0.2  # of a day's width
 PERCENT = 100.0
 
 
-@dataclass(frozen=True, slots=True)
-class Hours:
+class Hours(NamedTuple):
     """Hours of one day that one team or base had."""
 
     day: date
@@ -57,12 +55,12 @@ def column(day: date, parts: dict[int, float], at: int, days: int, highest: floa
     for colour in sorted(parts):
         height = HEIGHT * parts[colour] / highest
         ground -= height
-        drawn.append({"colour": colour, "y": round(ground, 2), "height": round(height, 2)})
+        drawn.append({"colour": colour, "y": f"{ground:.2f}", "height": f"{height:.2f}"})
     return {
         "day": day,
         "hours": sum(parts.values()),
-        "x": round(at * width + width * GAP / 2, 3),
-        "width": round(width * (1 - GAP), 3),
+        "x": f"{at * width + width * GAP / 2:.3f}",
+        "width": f"{width * (1 - GAP):.3f}",
         "parts": drawn,
     }
 

@@ -6,10 +6,9 @@ Example::
 """
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Max, Q, QuerySet, Sum
@@ -19,9 +18,11 @@ from audit.models import AuditEntry, AuditOutcome
 from bases.models import BaseImage
 from clones.models import Clone, MachineHours
 from cowweb.roles import audits, sees_everything
+from people.models import Team
 from people.rights import SEE, teams_giving
 
 ROWS = 500
+SHOWN = 12  # on the page; the rest is in the CSV
 HOUR_S = 3600
 REASON_CHARACTERS = 160
 
@@ -41,35 +42,47 @@ class Table:
     nothing: str
     columns: tuple[Column, ...]
     rows: list[list[Any]]
+    drawn: int | None = None  # the column of which each row has a bar, against the largest
 
     @property
     def cells(self) -> list[list[dict[str, Any]]]:
-        """For the page: each value with how it is written."""
+        """For the page: the first rows, each value with how it is written."""
         return [
             [
                 {"label": column.label, "kind": column.kind, "value": value}
                 for column, value in zip(self.columns, row, strict=True)
             ]
-            for row in self.rows
+            for row in self.rows[:SHOWN]
         ]
 
+    @property
+    def most(self) -> float:
+        return max((row[self.drawn] for row in self.rows), default=0) if self.drawn is not None else 0
 
-def holdings(user: User, days: int) -> Table:
+    @property
+    def has_more(self) -> bool:
+        return len(self.rows) > SHOWN
+
+
+def holdings(user: User, days: int, rows: int = ROWS) -> Table:
     """Who holds what now."""
     active = Q(status__in=Clone.ACTIVE)
-    found = (
+    grouped = (
         Clone.objects.live()
         .visible_to(user)
         .order_by()
-        .values("owner__username", "team__name")
+        .values("owner", "team")
         .annotate(
             clones=Count("pk"),
             running=Count("pk", filter=active),
             memory=Sum("memory_mb", filter=active, default=0),
             taken=Sum("disk_bytes", default=0),
         )
-        .order_by("-memory", "-taken", "owner__username")[:ROWS]
+        .order_by("-memory", "-taken", "owner", "team")
     )
+    found = list(grouped[:rows])
+    owners = User.objects.in_bulk([row["owner"] for row in found])
+    teams = Team.objects.in_bulk([row["team"] for row in found if row["team"]])
     return Table(
         "holdings",
         "Who holds what",
@@ -80,11 +93,13 @@ def holdings(user: User, days: int) -> Table:
         ),
         [
             [
-                *(row["owner__username"], row["team__name"], row["clones"], row["running"]),
+                *(owners[row["owner"]].username, teams[row["team"]].name if row["team"] else None),
+                *(row["clones"], row["running"]),
                 *(row["memory"], row["taken"]),
             ]
             for row in found
         ],
+        drawn=4,
     )
 
 
@@ -97,7 +112,7 @@ def hours_seen(user: User, days: int) -> QuerySet[MachineHours]:
     return found.filter(Q(owner_name=user.username) | Q(team__in=teams_giving(user, SEE)))
 
 
-def hours(user: User, days: int) -> Table:
+def hours(user: User, days: int, rows: int = ROWS) -> Table:
     """Hours that machines ran, by day, team and base."""
     found = (
         hours_seen(user, days)
@@ -105,18 +120,18 @@ def hours(user: User, days: int) -> Table:
         .annotate(seconds=Sum("seconds"))
         .order_by("-day", "team_name", "base_name")
     )
-    rows = [
+    cells = [
         [row["day"], row["team_name"] or None, row["base_name"], round(row["seconds"] / HOUR_S, 2)]
         for row in found
     ]
     columns = (Column("Day"), Column("Team"), Column("Base"), Column("Hours", "hours"))
-    return Table("hours", "Machine hours", "No machine ran in this time.", columns, rows)
+    return Table("hours", "Machine hours", "No machine ran in this time.", columns, cells)
 
 
-def idle(user: User, days: int) -> Table:
+def idle(user: User, days: int, rows: int = ROWS) -> Table:
     """Running machines that do nothing."""
-    found = Clone.objects.idle().visible_to(user).for_list().order_by("activity__active_at")[:ROWS]
-    rows = [
+    found = Clone.objects.idle().visible_to(user).for_list().order_by("activity__active_at")[:rows]
+    cells = [
         [
             *(one.name, one.owner.username, one.team.name if one.team else None),
             *(one.revision.base.name, one.memory_mb, one.activity.active_at, one.activity.what),
@@ -127,42 +142,38 @@ def idle(user: User, days: int) -> Table:
         *(Column("Clone", "clone"), Column("Owner"), Column("Team"), Column("Base")),
         *(Column("Memory", "mib"), Column("Idle since", "when"), Column("Before that")),
     )
-    return Table("idle", "Idle machines", "Every machine that runs is at work.", columns, rows)
+    return Table("idle", "Idle machines", "Every machine that runs is at work.", columns, cells)
 
 
-def images(user: User, days: int) -> Table:
+def images(user: User, days: int, rows: int = ROWS) -> Table:
     """How old the images are that clones are made of, oldest first."""
-    live = Clone.objects.live().order_by()
-    every = Counter(dict(live.values_list("revision__base").annotate(Count("pk"))))
-    newest = live.filter(revision__current_of__isnull=False)
-    current = Counter(dict(newest.values_list("revision").annotate(Count("pk"))))
     found = (
         BaseImage.objects.visible_to(user)
         .filter(current__isnull=False)
-        .select_related("current")
-        .order_by("current__created_at")[:ROWS]
+        .order_by("current__created_at")
+        .values_list("pk", "name", "status", "current", "current__number", "current__created_at")[:rows]
     )
+    shown = [base for base, *_ in found]
+    live = Clone.objects.live().order_by().filter(revision__base__in=shown)
+    every = Counter(dict(live.values_list("revision__base").annotate(Count("pk"))))
+    newest = live.filter(revision__current_of__isnull=False)
+    current = Counter(dict(newest.values_list("revision").annotate(Count("pk"))))
     now = timezone.now()
-    rows = [
+    cells: list[list[Any]] = [
         [
-            *(base.name, f"{base.name}@{base.current.number}", base.status, base.current.created_at),
-            *(
-                (now - base.current.created_at).days,
-                every[base.pk],
-                every[base.pk] - current[base.current.pk],
-            ),
+            *(name, f"{name}@{number}", status, made, (now - made).days),
+            *(every[pk], every[pk] - current[revision]),
         ]
-        for base in found
-        if base.current
+        for pk, name, status, revision, number, made in found
     ]
     columns = (
         *(Column("Base", "base"), Column("Revision"), Column("Status"), Column("Made", "when")),
         *(Column("Days", "number"), Column("Clones", "number"), Column("On older revisions", "number")),
     )
-    return Table("images", "Image age", "There is no image yet.", columns, rows)
+    return Table("images", "Image age", "There is no image yet.", columns, cells, drawn=4)
 
 
-def denied(user: User, days: int) -> Table:
+def denied(user: User, days: int, rows: int = ROWS) -> Table:
     """What was refused to whom."""
     since = timezone.now() - timedelta(days=days)
     entries = AuditEntry.objects.filter(at__gte=since, outcome__result=AuditOutcome.Result.REFUSED)
@@ -172,11 +183,11 @@ def denied(user: User, days: int) -> Table:
         entries.order_by()
         .values("actor_name", "action")
         .annotate(times=Count("pk"), last=Max("at"), newest=Max("pk"))
-        .order_by("-times", "actor_name", "action")[:ROWS]
+        .order_by("-times", "actor_name", "action")[:rows]
     )
     newest = [row["newest"] for row in grouped]
     reasons = dict(AuditOutcome.objects.filter(entry__in=newest).values_list("entry", "reason"))
-    rows = [
+    cells = [
         [
             *(row["actor_name"], row["action"], row["times"], row["last"]),
             reasons.get(row["newest"], "")[:REASON_CHARACTERS],
@@ -187,10 +198,14 @@ def denied(user: User, days: int) -> Table:
         *(Column("Who"), Column("Action"), Column("Times", "number"), Column("Last", "when")),
         Column("Last reason"),
     )
-    return Table("denied", "Denied requests", "Nothing was refused in this time.", columns, rows)
+    return Table("denied", "Denied requests", "Nothing was refused in this time.", columns, cells, drawn=2)
 
 
-REPORTS: dict[str, Callable[[User, int], Table]] = {
+class Report(Protocol):
+    def __call__(self, user: User, days: int, rows: int = ROWS) -> Table: ...
+
+
+REPORTS: dict[str, Report] = {
     "holdings": holdings,
     "hours": hours,
     "idle": idle,

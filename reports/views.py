@@ -9,7 +9,7 @@ from cowweb.roles import sees_everything
 from cowweb.signed import signed_in
 from cowweb.tables import csv_text
 from reports.drawn import drawn_hours
-from reports.tables import REPORTS
+from reports.tables import REPORTS, SHOWN
 
 DAYS = {"7": 7, "30": 30, "90": 90}
 USUAL = 30
@@ -18,11 +18,10 @@ USUAL = 30
 @require_GET
 def report_list(request: HttpRequest) -> HttpResponse:
     user, days = signed_in(request), DAYS.get(request.GET.get("days", ""), USUAL)
-    tables = {name: report(user, days) for name, report in REPORTS.items()}
+    tables = {name: report(user, days, SHOWN + 1) for name, report in REPORTS.items()}
     context = {
         "tables": tables,
         "charts": drawn_hours(tables["hours"], until=timezone.localdate(), days=days),
-        "most_memory": max((row[4] for row in tables["holdings"].rows), default=0),
         "days": days,
         "choices": DAYS.values(),
         "whole": sees_everything(user),

@@ -1,12 +1,12 @@
 # Sourced by scripts/setup: the Debian packages, by what they are for, and how they come in.
 # shellcheck shell=bash disable=SC2154  # VENV, find_python: scripts/setup
 
-RUN=(qemu-system-x86 qemu-utils ovmf mtools dosfstools gcc libc6-dev nftables)
+RUN=(qemu-system-x86 qemu-utils ovmf mtools dosfstools gcc libc6-dev nftables gpgv)
 BUILD=(
     mmdebstrap debian-archive-keyring fakeroot faketime cpio syslinux syslinux-common fdisk grub-common
     grub-pc-bin grub-efi-amd64-bin systemd-boot-efi uidmap lz4 zstd e2fsprogs
 )
-TEST=(chromium fonts-dejavu-core openssh-client postgresql redis-server strace)
+TEST=(chromium fonts-dejavu-core openssh-client postgresql redis-server strace gpg gpg-agent)
 # Without these nothing runs; a release that lacks another one only loses what needs it.
 ESSENTIAL=" qemu-system-x86 qemu-utils gcc libc6-dev "
 

@@ -9,7 +9,7 @@ Example::
     fetched(url, path, Limits(most_bytes=10**10), on_progress=print)     # Fetched(final_url, bytes)
 """
 
-from bases.fetching.download import Fetched, Limits, Stopped, fetched, text_fetched
+from bases.fetching.download import Fetched, Limits, Stopped, fetched, small_fetched
 from bases.fetching.network import FetchError, Network, internet
 
-__all__ = ["FetchError", "Fetched", "Limits", "Network", "Stopped", "fetched", "internet", "text_fetched"]
+__all__ = ["FetchError", "Fetched", "Limits", "Network", "Stopped", "fetched", "internet", "small_fetched"]

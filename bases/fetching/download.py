@@ -56,15 +56,15 @@ def fetched(
     return Fetched(final, size, sha256, sha512)
 
 
-def text_fetched(url: str, *, network: Network | None = None) -> str:
-    """A small text, such as a file of checksums."""
+def small_fetched(url: str, *, network: Network | None = None) -> bytes:
+    """A small file, such as one of checksums."""
     with answered(url, network or internet()) as (_, answer):
         limits = Limits(MOST_TEXT, seconds=60)
         announced(answer, limits)
         data = answer.read(MOST_TEXT + 1)
     if len(data) > MOST_TEXT:
         raise FetchError(f"{url} is more than {MOST_TEXT:,} bytes, no file of checksums", field="url")
-    return data.decode("utf-8", errors="replace")
+    return data
 
 
 def taken(

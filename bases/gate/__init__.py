@@ -16,8 +16,8 @@ from bases.gate.header import Header, UnsafeHeader, parse
 from bases.gate.opening import opened
 from bases.gate.second_opinion import objection
 from cowweb.errors import UnsafeImageError
-from hosts.drivers.base import ImageInfo
 from hosts.drivers.errors import DriverError
+from hosts.drivers.records import ImageInfo
 from hosts.services import local_driver
 
 FLATTEN = "flatten it with `qemu-img convert -O qcow2` first"

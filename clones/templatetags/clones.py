@@ -13,17 +13,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
+from audit.models import Via
+from audit.services import Actor
 from bases.models import BaseImage
+from clones.leases import Length, may_rule, policy_of
 from clones.models import Clone
 from clones.room import Room, rows_of
 from clones.sharing import memory_shared
 from clones.times import LAST, timed, times_of
 from clones.usage import disks_allocated
 from cowweb.plotting import median
+from people.models import Team
 
 register = template.Library()
+BASES_SHOWN = 20  # on the host's page; of the others their own pages tell
 
 
 @register.simple_tag
@@ -69,9 +78,34 @@ def after_this(
     return room_of(context).after(base, memory_mb, cpus)
 
 
+@register.simple_tag
+def extend_button(name: str) -> SafeString:
+    """One click for one more length, in a row whose lease is near its end."""
+    return format_html(
+        '<button class="btn" form="row-form" formaction="{}" aria-label="Extend {}">Extend</button>',
+        reverse("lease-extend", args=[name]),
+        name,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def lease_policy(
+    context: template.Context, team: Team | None = None, base: BaseImage | None = None
+) -> dict[str, Any]:
+    """How long clones of a team or base last, what the site says, and whether the user may change it."""
+    actor = Actor(user=context["user"], via=Via.WEB)
+    return {
+        "said": policy_of(team=team, base=base),
+        "site": Length(settings.COWWEB_LEASE_HOURS, settings.COWWEB_LEASE_MOST_HOURS),
+        "may_rule": may_rule(actor, team=team),
+    }
+
+
 @register.simple_tag(takes_context=True)
 def host_room(context: template.Context) -> dict[str, Any]:
     """Promised and used on the host, and what the next clone of each base would take."""
     room = room_of(context)
     bases = BaseImage.objects.visible_to(room.user).usable().order_by("name")
-    return {"capacity": room.capacity, "bases": rows_of(list(bases), room), "disks": disks_allocated()}
+    shown = rows_of(list(bases[:BASES_SHOWN]), room)
+    more = max(bases.count() - BASES_SHOWN, 0)
+    return {"capacity": room.capacity, "bases": shown, "more": more, "disks": disks_allocated()}

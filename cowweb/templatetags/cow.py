@@ -7,8 +7,9 @@ Example::
     {% ago clone.created_at %}  {% copy clone.ssh_command "SSH command" %}  {% icon "server" %}
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,13 +17,16 @@ from django import template
 from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from cowweb import drawing, icons, statuses, wording
 from cowweb.roles import role_of
 
 register = template.Library()
+SELECTED = SafeString(" selected")
+# One phase of the bar
+PART = '<rect class="ph ph-{} ph-{}" x="{}%" width="{}%" y="-2" height="14"><title>{}</title></rect>'
 
 
 @register.simple_tag
@@ -33,8 +37,14 @@ def icon(name: str, extra: str = "") -> SafeString:
 @register.simple_tag
 def status_badge(status: str, label: str = "", kind: str = "") -> SafeString:
     """Icon, word and colour; `kind="work"` for runs, jobs and phases."""
-    name, tone = statuses.look(str(status), kind)
-    word = str(label) or str(status).replace("_", " ").capitalize()
+    return badge(str(status), str(label), kind)
+
+
+@lru_cache(maxsize=512)
+def badge(status: str, label: str, kind: str) -> SafeString:
+    """A page of rows has few that differ."""
+    name, tone = statuses.look(status, kind)
+    word = label or status.replace("_", " ").capitalize()
     return format_html('<span class="status status-{}">{}<span>{}</span></span>', tone, icons.svg(name), word)
 
 
@@ -48,11 +58,40 @@ def phase_bar(
     known = [segment.ms for segment in found if segment.ms is not None]
     return {
         "segments": found,
+        "drawn": phases_drawn(found),
         "legend": legend,
         "since": since,
         "total": sum(known) if known else None,
         "under_way": any(segment.state == "running" for segment in found),
     }
+
+
+@register.simple_tag
+def phase_line(phases: Iterable[object]) -> SafeString:
+    """The bar with its sum, for rows: without a template of its own, as there are many on a page."""
+    found = drawing.segments(phases or [])
+    known = [segment.ms for segment in found if segment.ms is not None]
+    return format_html(
+        '<div class="phases phases-compact">{}<span class="phase-sum">{}</span></div>',
+        phases_drawn(found),
+        ms(sum(known) if known else None),
+    )
+
+
+def phases_drawn(segments: Sequence[drawing.Segment]) -> SafeString:
+    """The bar alone; what it shows is said to screen readers, and each part's on hover."""
+    said = [f"{segment.label} {segment.words}" for segment in segments]
+    parts = (
+        (segment.name, segment.state, segment.x, segment.width, words)
+        for segment, words in zip(segments, said, strict=True)
+        if segment.width
+    )
+    return format_html(
+        '<svg class="phase-bar" width="100%" height="10" role="img" aria-label="{}">'
+        '<rect class="phase-track" width="100%" height="10" />{}</svg>',
+        ", ".join(said) or "no phases yet",
+        format_html_join("", PART, parts),
+    )
 
 
 @register.simple_tag(name="bytes")
@@ -138,6 +177,16 @@ def asked_layers(base: Any) -> dict[str, Any]:
 
 
 @register.simple_tag
+def options(choices: Iterable[tuple[object, object]], chosen: object = None) -> SafeString:
+    """The options of a select, without a template's loop: there may be many."""
+    return format_html_join(
+        "\n",
+        '<option value="{}"{}>{}</option>',
+        ((value, SELECTED if value == chosen else "", label) for value, label in choices),
+    )
+
+
+@register.simple_tag
 def phase_look(state: str) -> dict[str, str]:
     """Icon and tone of a phase's state, for the rail."""
     name, tone = statuses.look(state, "work")
@@ -161,6 +210,7 @@ def bar(value: float, most: float, label: str, tone: str = "") -> dict[str, Any]
 
 
 @register.simple_tag
+@lru_cache(maxsize=64)
 def way_mark(way: str, label: str) -> SafeString:
     """How a clone came to run, as a small mark; its words are on hover and for screen readers."""
     return format_html(
@@ -176,6 +226,12 @@ def way_mark(way: str, label: str) -> SafeString:
 def seconds(count: float | None) -> SafeString:
     """The same for a number of seconds."""
     return ms(None if count is None else count * wording.SECOND_MS)
+
+
+@register.filter
+def lease_hours(hours: int | None) -> str:
+    """Such as `7 days` or `36 h`; 0 is for ever."""
+    return wording.days_or_hours(hours) if hours else "no end"
 
 
 @register.filter

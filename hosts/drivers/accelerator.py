@@ -21,7 +21,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-from hosts.drivers.base import AcceleratorVerdict
 from hosts.drivers.errors import DriverError, TimedOut
 from hosts.drivers.host_facts import qemu_version
 from hosts.drivers.machine_args import CPU, MACHINE, PROGRAM, SANDBOX
@@ -29,6 +28,7 @@ from hosts.drivers.private_file import write_private
 from hosts.drivers.probe_payload import DEBUG_PORT, EXIT_STATUS, initramfs
 from hosts.drivers.process import run
 from hosts.drivers.processes import boot_id
+from hosts.drivers.records import AcceleratorVerdict
 
 KVM = Path("/dev/kvm")
 TCG_DEADLINE_S = 60.0

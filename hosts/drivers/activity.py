@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hosts.drivers.base import Activity
+from hosts.drivers.records import Activity
 
 SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers.base import MachineRecord
 from hosts.drivers.machine_args import PROGRAM
 from hosts.drivers.machine_record import record_of
 from hosts.drivers.processes import identify
+from hosts.drivers.records import MachineRecord
 
 UUID_OPTION = "-uuid"
 

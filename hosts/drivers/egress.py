@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from hosts.drivers.base import Denied, Enforcement, MachineRecord
 from hosts.drivers.egress_rules import (
     FIRST_GROUP,
     LAST_GROUP,
@@ -35,6 +34,7 @@ from hosts.drivers.egress_rules import (
 )
 from hosts.drivers.errors import DriverError, NotFound, Refused
 from hosts.drivers.process import program, run
+from hosts.drivers.records import Denied, Enforcement, MachineRecord
 
 NFT_S = 20.0
 TRY_S = 10.0

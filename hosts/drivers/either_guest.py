@@ -10,12 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hosts.drivers.base import CancelSignal, Channel, ExecResult, Feed, MachineRecord, OnOutput
+from hosts.drivers.base import CancelSignal, Channel, Feed, OnOutput
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import TimedOut, Unreachable
 from hosts.drivers.machine_record import process_of
 from hosts.drivers.processes import alive
 from hosts.drivers.qga_guest import QgaGuest
+from hosts.drivers.records import ExecResult, MachineRecord
 from hosts.drivers.ssh import COPY_S, SshGuest
 from hosts.drivers.ssh_connect import KeyNotAccepted
 from hosts.drivers.streams import Progress

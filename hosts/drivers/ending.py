@@ -13,10 +13,10 @@ Example::
 import re
 from pathlib import Path
 
-from hosts.drivers.base import Ending
 from hosts.drivers.console import tail
 from hosts.drivers.launch import LOG
 from hosts.drivers.machine_args import SHUTDOWN_TRACE, STATE_TRACE
+from hosts.drivers.records import Ending
 
 LINES = 20
 REQUEST = re.compile(rf"^{SHUTDOWN_TRACE} reason=(\d+)$", re.MULTILINE | re.ASCII)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-from hosts.drivers.base import MachineSpec
 from hosts.drivers.host_facts import qemu_version
 from hosts.drivers.machine_args import RAM, SOCKETS, machine_argv
+from hosts.drivers.records import MachineSpec
 
 NOWHERE = Path("/")
 NOBODY = UUID(int=0)

@@ -2,8 +2,8 @@
 
 import re
 
-from hosts.drivers.base import PortForward
 from hosts.drivers.qmp import Qmp
+from hosts.drivers.records import PortForward
 
 LINE = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+(\d+)", re.ASCII)
 

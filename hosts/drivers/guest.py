@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hosts.drivers.agent import AgentGuest
-from hosts.drivers.base import Channel, Guest, MachineRecord, MachineSpec, PortForward, Shell, Size
+from hosts.drivers.base import Channel, Guest, Shell, Size
 from hosts.drivers.either_guest import EitherGuest
 from hosts.drivers.errors import Refused
 from hosts.drivers.qga_guest import QgaGuest
+from hosts.drivers.records import MachineRecord, MachineSpec, PortForward
 from hosts.drivers.ssh import SshGuest
 
 SSH_PORT = 22

@@ -13,7 +13,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from hosts.drivers.base import MachineRecord, SavedMemory
 from hosts.drivers.errors import DriverError, Refused
 from hosts.drivers.host_errors import host_errors
 from hosts.drivers.host_facts import qemu_version
@@ -22,6 +21,7 @@ from hosts.drivers.machine_args import MONITOR
 from hosts.drivers.machine_record import process_of
 from hosts.drivers.processes import wait_gone
 from hosts.drivers.qmp_pipeline import QmpPipeline
+from hosts.drivers.records import MachineRecord, SavedMemory
 from hosts.drivers.saved_state import save
 from hosts.drivers.unix_sockets import connected
 

@@ -6,11 +6,11 @@ import re
 import shutil
 from pathlib import Path
 
-from hosts.drivers.base import AcceleratorVerdict, HostFacts, HostUse
 from hosts.drivers.egress import look_again
 from hosts.drivers.errors import DriverError
 from hosts.drivers.machine_args import PROGRAM
 from hosts.drivers.process import program, run
+from hosts.drivers.records import AcceleratorVerdict, HostFacts, HostUse
 from hosts.drivers.ticks import ticks
 from hosts.drivers.whose import Whose
 

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from hosts.drivers.base import Identity
 from hosts.drivers.errors import Refused
+from hosts.drivers.records import Identity
 
 
 def make_identity(hostname: str, ssh_user: str) -> Identity:

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from hosts.drivers.base import BootKind, MachineSpec, PortForward, Started
 from hosts.drivers.confine import Confined, confined, environment
 from hosts.drivers.console import console_trim, tail
 from hosts.drivers.egress import enforcement, hold, let_go
@@ -30,6 +29,7 @@ from hosts.drivers.process import failure
 from hosts.drivers.processes import alive, identify
 from hosts.drivers.qmp import Qmp
 from hosts.drivers.qmp_pipeline import QmpPipeline
+from hosts.drivers.records import BootKind, MachineSpec, PortForward, Started
 from hosts.drivers.saved_state import load
 from hosts.drivers.seed import write_seed
 from hosts.drivers.unix_sockets import connected, listening

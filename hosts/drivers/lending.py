@@ -17,10 +17,10 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from hosts.drivers.base import BootKind, MachineSpec
 from hosts.drivers.egress_rules import FIRST_GROUP, LAST_GROUP
 from hosts.drivers.errors import Refused
 from hosts.drivers.machine_args import FIRMWARE_VARIABLES, SERIAL
+from hosts.drivers.records import BootKind, MachineSpec
 from hosts.drivers.seed import FIRMWARE_FILES, VOLUME
 from hosts.drivers.standing import below
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from uuid import UUID
 
 from hosts.drivers.adopt import runs_as_uuid
-from hosts.drivers.base import Ending, MachineRecord, MachineStatus, PortForward
 from hosts.drivers.ending import ending
 from hosts.drivers.errors import DriverError, NotFound, Refused, TimedOut, Unreachable
 from hosts.drivers.forwards import read_forwards
@@ -21,6 +20,7 @@ from hosts.drivers.machine_record import process_of
 from hosts.drivers.processes import alive, send_signal, wait_gone
 from hosts.drivers.qmp import Qmp
 from hosts.drivers.qmp_pipeline import Command, QmpPipeline
+from hosts.drivers.records import Ending, MachineRecord, MachineStatus, PortForward
 from hosts.drivers.saved_state import SAVE_S, save
 from hosts.drivers.unix_sockets import connected
 

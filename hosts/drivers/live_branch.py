@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers.base import MachineRecord
 from hosts.drivers.errors import DriverError, NotFound, Refused
 from hosts.drivers.hibernate import same_qemu
 from hosts.drivers.host_errors import host_errors
@@ -32,6 +31,7 @@ from hosts.drivers.live_disk import FLAT, NODES, disk_among
 from hosts.drivers.machine_args import DISK, MONITOR
 from hosts.drivers.plugged import nothing_plugged
 from hosts.drivers.qmp_pipeline import Command, Message, QmpPipeline
+from hosts.drivers.records import MachineRecord
 from hosts.drivers.saved_state import POLL_S, UNLIMITED, capabilities
 from hosts.drivers.standing import backing_of
 from hosts.drivers.unix_sockets import connected

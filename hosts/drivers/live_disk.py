@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hosts.drivers.base import CancelSignal, MachineRecord, OnPercent
+from hosts.drivers.base import CancelSignal, OnPercent
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import DriverError, NotFound
 from hosts.drivers.followed import no_percent
@@ -22,6 +22,7 @@ from hosts.drivers.lifecycle import monitor
 from hosts.drivers.machine_args import DISK
 from hosts.drivers.qga import GuestAgent
 from hosts.drivers.qmp import Qmp
+from hosts.drivers.records import MachineRecord
 from hosts.drivers.standing import backing_of
 
 FREEZE_S = 3.0

@@ -12,8 +12,8 @@ import json
 from collections.abc import Mapping
 from typing import Literal
 
-from hosts.drivers.base import Boot, BootKind, MachineSpec, SeedKind
 from hosts.drivers.firmware import uefi
+from hosts.drivers.records import Boot, BootKind, MachineSpec, SeedKind
 from hosts.drivers.seed import FIRMWARE_FILES, VOLUME
 
 PROGRAM = "qemu-system-x86_64"

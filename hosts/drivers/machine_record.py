@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers.base import MachineRecord
 from hosts.drivers.private_file import write_private
 from hosts.drivers.processes import Process
+from hosts.drivers.records import MachineRecord
 
 RECORD = "machine.json"
 

@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from hosts.drivers.base import MemoryUse
 from hosts.drivers.machine_args import RAM
+from hosts.drivers.records import MemoryUse
 
 MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ \S{4} \S+ \S+ \d+ *(?P<path>.*)", re.ASCII)
 FIELD = re.compile(r"(?P<name>Size|Anonymous|Swap): +(?P<kib>\d+) kB", re.ASCII)

@@ -25,31 +25,7 @@ from hosts.drivers import (
     standing,
 )
 from hosts.drivers.adopt import running_machines
-from hosts.drivers.base import (
-    AcceleratorVerdict,
-    Activity,
-    CancelSignal,
-    Channel,
-    CheckResult,
-    Denied,
-    DiskUsage,
-    Ending,
-    Enforcement,
-    Guest,
-    HostFacts,
-    HostUse,
-    ImageInfo,
-    MachineRecord,
-    MachineSpec,
-    MachineStatus,
-    MemoryUse,
-    OnPercent,
-    PortForward,
-    SavedMemory,
-    Shell,
-    Size,
-    Started,
-)
+from hosts.drivers.base import CancelSignal, Channel, Guest, OnPercent, Shell, Size
 from hosts.drivers.console import console_tail
 from hosts.drivers.ending import ending
 from hosts.drivers.fingerprint import fingerprint
@@ -62,6 +38,25 @@ from hosts.drivers.lending import taken_back
 from hosts.drivers.memory_use import NOTHING, memory_use
 from hosts.drivers.qcow2 import read_header
 from hosts.drivers.qcow2_overlay import overlay_write, writable
+from hosts.drivers.records import (
+    AcceleratorVerdict,
+    Activity,
+    CheckResult,
+    Denied,
+    DiskUsage,
+    Ending,
+    Enforcement,
+    HostFacts,
+    HostUse,
+    ImageInfo,
+    MachineRecord,
+    MachineSpec,
+    MachineStatus,
+    MemoryUse,
+    PortForward,
+    SavedMemory,
+    Started,
+)
 from hosts.drivers.whose import Whose
 
 SNAPSHOT_S = 120.0

@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hosts.drivers.base import CheckResult, DiskUsage, ImageInfo
 from hosts.drivers.errors import Busy, DriverError, NotFound, Refused
 from hosts.drivers.host_errors import host_errors
 from hosts.drivers.process import Finished, run
 from hosts.drivers.qcow2 import read_header
+from hosts.drivers.records import CheckResult, DiskUsage, ImageInfo
 from hosts.drivers.standing import plain_below
 
 QUICK_S = 20.0

@@ -14,13 +14,14 @@ from types import TracebackType
 from typing import Self
 
 from hosts.drivers.arriving import arriving_file, arriving_folder, place_for
-from hosts.drivers.base import CancelSignal, Channel, ExecResult, Feed, OnOutput
+from hosts.drivers.base import CancelSignal, Channel, Feed, OnOutput
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Busy, Cancelled, DriverError, Refused, TimedOut, Unreachable
 from hosts.drivers.folders import pack, unpack
 from hosts.drivers.qga import GuestAgent
 from hosts.drivers.qga_files import read_file, write_file
 from hosts.drivers.qga_run import remove_later, run_captured, run_command
+from hosts.drivers.records import ExecResult
 from hosts.drivers.run_token import AS_ROOT, ending_script, in_words, left_over, marked, new_token
 from hosts.drivers.streams import Kept, Progress, Pulled, counted, file_pieces, file_size, limited
 from hosts.drivers.transfer import (

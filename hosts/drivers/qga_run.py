@@ -13,11 +13,12 @@ import contextlib
 import time
 from dataclasses import dataclass, field
 
-from hosts.drivers.base import ExecResult, OnOutput, Stream
+from hosts.drivers.base import OnOutput, Stream
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import DriverError, Unreachable
 from hosts.drivers.qga import AgentSession, GuestAgent
 from hosts.drivers.qga_files import READ_PIECE, as_json_text, decoded, read_piece
+from hosts.drivers.records import ExecResult
 from hosts.drivers.run_token import checked, marked
 
 SHELL = "/bin/sh"

@@ -10,8 +10,8 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from hosts.drivers.base import MachineSpec
 from hosts.drivers.process import run
+from hosts.drivers.records import MachineSpec
 
 SOURCE = Path(__file__).with_suffix(".c")
 FLAGS = ("-shared", "-fPIC", "-O2", "-Wall", "-U_FORTIFY_SOURCE")

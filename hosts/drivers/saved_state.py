@@ -8,10 +8,10 @@ import os
 import time
 from pathlib import Path
 
-from hosts.drivers.base import PortForward
 from hosts.drivers.errors import DriverError
 from hosts.drivers.forwards import forwards_in
 from hosts.drivers.qmp_pipeline import Command, QmpPipeline
+from hosts.drivers.records import PortForward
 
 POLL_S = 0.002
 SAVE_S = 60.0

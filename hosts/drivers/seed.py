@@ -11,9 +11,9 @@ import json
 import os
 from pathlib import Path
 
-from hosts.drivers.base import Identity, MachineSpec, SeedKind
 from hosts.drivers.private_file import write_private
 from hosts.drivers.process import run
+from hosts.drivers.records import Identity, MachineSpec, SeedKind
 
 VOLUME = "seed.img"
 LABEL = "cidata"  # how cloud-init finds it

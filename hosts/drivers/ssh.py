@@ -15,10 +15,11 @@ from types import TracebackType
 from typing import Self
 
 from hosts.drivers.arriving import arriving_file, arriving_folder, place_for
-from hosts.drivers.base import CancelSignal, Channel, ExecResult, Feed, Identity, OnOutput, Shell, Size
+from hosts.drivers.base import CancelSignal, Channel, Feed, OnOutput, Shell, Size
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Cancelled, TimedOut, Unreachable
 from hosts.drivers.folders import pack, unpack
+from hosts.drivers.records import ExecResult, Identity
 from hosts.drivers.run_token import in_words, marked, new_token
 from hosts.drivers.ssh_connect import KeyNotAccepted
 from hosts.drivers.ssh_link import SshLink

@@ -11,9 +11,9 @@ import threading
 from paramiko import Ed25519Key, PKey, SSHException
 from paramiko.ssh_exception import IncompatiblePeer
 
-from hosts.drivers.base import Identity
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Refused, TimedOut, Unreachable
+from hosts.drivers.records import Identity
 from hosts.drivers.ssh_transport import PINNED_TYPE, GuestTransport
 
 PHASE_S = 15.0  # for each of: key exchange, login

@@ -9,9 +9,9 @@ Example::
 
 from collections.abc import Iterator
 
-from hosts.drivers.base import Identity
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import DriverError, TimedOut, Unreachable
+from hosts.drivers.records import Identity
 from hosts.drivers.run_token import AS_ROOT, AS_USER, ending_script, left_over
 from hosts.drivers.ssh_connect import log_in
 from hosts.drivers.ssh_knock import Knocker, NotListening

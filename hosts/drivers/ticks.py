@@ -11,12 +11,12 @@ import shutil
 from pathlib import Path
 
 from hosts.drivers import cgroups
-from hosts.drivers.base import Tick
 from hosts.drivers.confine import Confined, confined, environment
 from hosts.drivers.egress import enforcement
 from hosts.drivers.errors import DriverError
 from hosts.drivers.machine_args import PROGRAM, SANDBOX
 from hosts.drivers.process import run
+from hosts.drivers.records import Tick
 from hosts.drivers.whose import Whose
 
 TRY_S = 20.0

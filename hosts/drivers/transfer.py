@@ -9,9 +9,9 @@ Example::
     check_copied(result, "/etc/motd")
 """
 
-from hosts.drivers.base import ExecResult
 from hosts.drivers.errors import DriverError, NoSpace, NotFound, Refused, Unreachable
 from hosts.drivers.process import NO_SPACE
+from hosts.drivers.records import ExecResult
 from hosts.drivers.run_token import checked, quoted
 
 IS_FOLDER, IS_MISSING, IS_SPECIAL, IS_SHORT, NO_PARENT = 91, 92, 93, 94, 95

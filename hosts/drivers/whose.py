@@ -13,13 +13,13 @@ from pathlib import Path
 from uuid import UUID
 
 from hosts.drivers import cgroups
-from hosts.drivers.base import AcceleratorVerdict, Enforcement, MachineRecord, MachineSpec
 from hosts.drivers.confine import Confined
 from hosts.drivers.egress import maps_groups
 from hosts.drivers.egress_rules import group_of
 from hosts.drivers.errors import DriverError
 from hosts.drivers.lending import FIRST_LENT, lent, made_private
 from hosts.drivers.read_only import read_only_library
+from hosts.drivers.records import AcceleratorVerdict, Enforcement, MachineRecord, MachineSpec
 from hosts.drivers.room import room_for
 
 KVM = Path("/dev/kvm")

@@ -78,14 +78,24 @@ function watchSleep () {
 
 const keepsOwn = (node) => node instanceof Element && node.hasAttribute('data-own')
 
+// What somebody typed, ticked or chose stays theirs, wherever the cursor is by then.
+const isTheirs = {
+  value: (node) => node === document.activeElement || ('defaultValue' in node && node.value !== node.defaultValue),
+  checked: (node) => node.checked !== node.defaultChecked || node.matches('[data-bulk], [data-bulk-all]'),
+  selected: (node) => {
+    const select = node.closest('select')
+    const first = [...select.options].findIndex((option) => option.defaultSelected)
+    return select.selectedIndex !== Math.max(first, 0)
+  }
+}
+
 const merging = {
   morphStyle: 'outerHTML',
   callbacks: {
     beforeNodeMorphed: (old) => !keepsOwn(old),
     beforeAttributeUpdated: (name, node) => {
       if (name === 'open') return !node.matches('details, dialog')
-      if (name === 'checked') return !node.matches('[data-bulk], [data-bulk-all]')
-      return !(name === 'value' && node === document.activeElement)
+      return !isTheirs[name]?.(node)
     },
     afterNodeAdded: (node) => { if (node instanceof Element && node.matches('tr[id], article[id]')) node.classList.add('is-new') }
   }

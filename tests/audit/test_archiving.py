@@ -16,6 +16,8 @@ from audit.verify import verified
 from cowweb.errors import ForbiddenError
 from hosts.models import Job
 
+pytestmark = pytest.mark.slow
+
 OLD = timezone.now() - timedelta(days=100)
 CUT = timezone.now() - timedelta(days=30)
 

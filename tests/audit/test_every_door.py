@@ -13,7 +13,7 @@ from commands.service import Caller
 from commands.verbs import TABLE
 from people.tokens import Asked, token_make
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 GIVEN = {
     "name": "nothing",
     "vm": "nothing",
@@ -43,6 +43,7 @@ GIVEN = {
     "note": "no",
     "url": "http://nothing.invalid/x.qcow2",
     "user": "nobody-here",
+    "session": "4711",
 }
 LINES = {
     verb.name: " ".join(

@@ -8,8 +8,9 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from django.test import Client
 
+from audit.filters import PAGE_ROWS, entries_for
 from audit.models import AuditEntry, AuditOutcome, SavedView, Via
-from audit.pages import PAGE_ROWS, entries_for, list_context
+from audit.pages import list_context
 from audit.services import Actor, begin, operation
 from audit.verify import verified
 from people.models import Person
@@ -184,5 +185,5 @@ def test_another_format_is_refused(record, page):
 
 
 def test_an_export_is_read_in_portions(record, page, admin, monkeypatch):
-    monkeypatch.setattr("audit.pages.EXPORT_ROWS", 5)
+    monkeypatch.setattr("audit.filters.EXPORT_ROWS", 5)
     assert len(content(page, format="jsonl").splitlines()) == entries_for(admin, {}).count()

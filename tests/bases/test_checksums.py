@@ -2,9 +2,10 @@
 
 import pytest
 
-from bases.catalogue import catalogue, digest_published
+from bases.catalogue import catalogue
 from bases.checksums import digest_in
 from bases.fetching.network import checked_url
+from bases.published import digest_published
 from cowweb.errors import DomainError
 from tests.support.https import https_server
 

@@ -5,6 +5,8 @@ from django.test import Client
 
 from bases.models import BaseImage, BaseRevision
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def curator(admin):

@@ -14,6 +14,8 @@ from cowweb.errors import ConflictError, DomainError, ForbiddenError
 from hosts.jobs import queued_ids, work
 from tests.support.https import https_server
 
+pytestmark = pytest.mark.slow
+
 DATA = b""
 
 
@@ -283,7 +285,7 @@ def test_the_catalogue_imports_with_the_publishers_digest(browser, server, monke
 
 
 def digest_from(server):
-    from bases.catalogue import digest_published
+    from bases.published import digest_published
 
     return lambda image, network: digest_published(image, network=server.network)
 

@@ -21,6 +21,8 @@ from bases.services import Facts, Source, base_mark, base_ready, base_register, 
 from clones.services import Wanted, clone_create
 from cowweb.errors import ConflictError, DomainError, ForbiddenError
 
+pytestmark = pytest.mark.slow
+
 
 def told(revision):
     return [(move.before, move.after, move.by_name) for move in revision.moves.order_by("pk")]

@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.guest, pytest.mark.browser]
 expect.set_options(timeout=PATIENCE_MS)
 LINK = re.compile(r'<code class="secret">(http[^<]+/join/[^<]+)</code>')
 PASSWORD = "a-long-password"
+QUIET_MS = 1500
 DEVICE = {
     "protocol": "ctap2",
     "transport": "internal",
@@ -60,8 +61,11 @@ def test_from_an_invitation_to_a_running_clone_in_three_clicks(stranger, served,
     clone = served.row("SELECT name, status, owner_id FROM clones_clone ORDER BY id DESC")
     nia = served.row("SELECT id FROM auth_user WHERE username = 'nia'")
     assert (clone["status"], clone["owner_id"]) == ("running", nia["id"])
-    page.goto("about:blank")  # its page would ask for the ports of what is gone
     served.admin.command(f"remove name={clone['name']}")
+    expect(page.locator("#clone-head")).to_contain_text("Removed")
+    page.wait_for_timeout(
+        QUIET_MS
+    )  # its page is open and asks for nothing of what is gone, or `troubles` has it
 
 
 def test_a_passkey_is_added_and_signs_in_without_a_password(stranger, served, picture):

@@ -44,6 +44,7 @@ PAGES = {
     "audit-filtered": "/audit/?action=clone&outcome=done",
     "people": "/people/",
     "person": "/people/admin/",
+    "team": "/teams/shown/",
     "settings": "/settings/",
     "security": "/settings/security/",
     "app-set-up": "/settings/security/app/",
@@ -55,6 +56,16 @@ CHECK = """async () => (await axe.run(document, {resultTypes: ['violations']})).
   .filter(found => ['serious', 'critical'].includes(found.impact))
   .map(found => `${found.id}: ${found.nodes.map(node => node.target.join(' ')).slice(0, 4).join(' | ')}`)"""
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+BETWEEN = {"wide": ({"width": 1024, "height": 768}, {"width": 768, "height": 1024}), "phone": ()}
+
+
+def wider_than(page, *sizes):
+    """By how much a page is wider than a window of each size; the first is its own."""
+    for size in sizes:
+        page.set_viewport_size(size)
+        if over := page.evaluate(WIDER):
+            yield f"{over} px wider than a window of {size['width']} px"
+    page.set_viewport_size(sizes[0])
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +74,8 @@ def furnished(served):
     do = served.admin.command
     assert do("clone base=demo name=shown no_start=true")["success"]
     assert do("snapshot name=shown snapshot_name=first")["success"]
+    served.admin.post("/people/_team/", name="shown", description="Who shows things")
+    served.admin.post("/teams/shown/lease/", default="24", most="168")
     strange = served.data / "clones" / "0123456789ab" / "left-behind.qcow2"
     strange.parent.mkdir()
     strange.write_bytes(b"somebody's")
@@ -71,6 +84,7 @@ def furnished(served):
         do("provision script=fails.sh")
     yield {"run": served.newest_run()}
     do("remove name=shown")
+    served.admin.post("/teams/shown/remove/")
     shutil.rmtree(strange.parent)
 
 
@@ -95,11 +109,10 @@ def test_every_page_looks_as_it_should(
         picture(page, f"{size}-{theme}-{name}")
         page.evaluate(AXE.read_text())
         wrong += [f"{name}: {found}" for found in page.evaluate(CHECK)]
-        if over := page.evaluate(WIDER):
-            wrong.append(f"{name}: {over} px wider than the window")
+        wrong += [f"{name}: {over}" for over in wider_than(page, SIZES[size], *BETWEEN[size])]
     context.close()
     troubles[:] = [said for said in troubles if "404 (Not Found)" not in said]  # the page not-found itself
-    assert wrong == []
+    assert wrong == [], "\n".join(wrong)
 
 
 def test_without_scripts_the_pages_still_work(browser, served, signed_in_state, furnished, troubles):

@@ -12,7 +12,7 @@ from clones.models import Clone
 from clones.specs import record_of
 from commands.dispatch import run_command
 from commands.service import Caller
-from hosts.drivers.base import Activity as Seen
+from hosts.drivers.records import Activity as Seen
 from hosts.services import local_driver
 from tests.clones.conftest import fresh
 from tests.support.site import wait_until

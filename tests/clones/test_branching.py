@@ -14,6 +14,8 @@ from hosts.jobs import queued_ids, work
 from hosts.services import local_driver
 from tests.clones.conftest import fresh, shows, write
 
+pytestmark = pytest.mark.slow
+
 
 def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()

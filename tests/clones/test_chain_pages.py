@@ -13,6 +13,8 @@ from commands.service import Caller
 from people.rights import SEE
 from tests.clones.conftest import fresh, image, write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def family(made, member_actor):

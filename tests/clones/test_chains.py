@@ -6,7 +6,7 @@ import random
 import pytest
 
 from audit.models import AuditEntry
-from bases.models import BaseImage
+from bases.models import BaseImage, BaseRevision
 from bases.services import Source, base_revise
 from clones import reshaping
 from clones.actions import snapshot_create, snapshot_restore
@@ -18,13 +18,15 @@ from clones.chains import (
     rebase_rehearsed,
     task_cancel,
 )
-from clones.models import DiskTask, Layer
+from clones.models import Clone, DiskTask, Layer
 from clones.services import clone_remove, clone_start
 from cowweb.errors import ConflictError, ForbiddenError, NameTakenError
 from hosts.drivers.errors import Cancelled
 from hosts.jobs import work
 from hosts.services import local_driver
 from tests.clones.conftest import fresh, image, shows, write
+
+pytestmark = pytest.mark.slow
 
 
 def chain(clone):
@@ -193,6 +195,29 @@ def test_the_rehearsal_says_who_can_move_and_why_others_cannot(deep, made, runni
     assert AuditEntry.objects.filter(action="rebase").count() == 1
     with pytest.raises(ConflictError, match="no newer revision"):
         clone_rebase(clone=moved, to=None, actor=actor)
+
+
+@pytest.mark.parametrize(
+    ("stage", "words", "curator_may"),
+    [
+        ("draft", "demo@2 is a draft, not approved", False),
+        ("inspected", "demo@2 is inspected, not approved", False),
+        ("retired", "demo@2 is retired, not approved", False),
+        ("deprecated", "demo@2 is deprecated: use demo@3; a curator may move there", True),
+    ],
+)
+def test_a_clone_moves_only_where_it_could_have_been_made(
+    made, newer, actor, member_actor, stage, words, curator_may
+):
+    BaseRevision.objects.filter(pk=newer.pk).update(stage="approved")
+    clone = made("own", who=member_actor)
+    Clone.objects.filter(pk=clone.pk).update(revision=newer.base.revisions.first())
+    BaseRevision.objects.filter(pk=newer.pk).update(stage=stage, successor="demo@3")
+    clone = fresh(clone)
+    with pytest.raises(ConflictError, match=words):
+        clone_rebase(clone=clone, to=2, actor=member_actor)
+    rehearsed = rebase_rehearsed(newer.base, to=2, actor=actor)
+    assert [bool(one.refusal) for one in rehearsed] == [not curator_may]
 
 
 def test_a_cancel_seen_before_it_begins_is_heard(deep, actor):

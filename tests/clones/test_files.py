@@ -16,7 +16,7 @@ from hosts.jobs import work
 from hosts.models import Job
 from tests.support.shell_guest import shell_guest
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

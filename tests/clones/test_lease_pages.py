@@ -7,10 +7,11 @@ import pytest
 from django.utils import timezone
 
 from clones.activity_models import Activity
-from clones.lease_models import Lease
-from clones.lease_terms import until
+from clones.lease_models import Lease, LeasePolicy
+from clones.lease_terms import terms_for, until
 from clones.models import Clone
 from hosts.jobs import queued_ids, work
+from people.models import Membership, Team
 from tests.clones.conftest import fresh
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +40,10 @@ def test_the_row_and_the_header_warn_and_one_click_extends(made, page, client):
     near(made("web"))
     assert re.search(r'status-warn">\s*<svg class="ic ic-hourglass".*?<time', page("/clones/"))
     assert "<b>Its lease ends</b>" in page("/clones/web/")
-    client.post("/clones/web/lease/extend/")
+    assert 'formaction="/clones/web/lease/extend/"' in page("/clones/")
+    answer = client.post("/clones/web/lease/extend/", {"next": "/clones/"})
+    assert answer.headers["Location"] == "/clones/"
+    assert 'formaction="/clones/web/lease/extend/"' not in page("/clones/")
     assert Lease.objects.get().ends_at > timezone.now() + 100 * HOUR
     assert "<b>Its lease ends</b>" not in page("/clones/web/")
     client.post("/clones/web/lease/extend/", {"hours": "many"})
@@ -49,6 +53,7 @@ def test_the_row_and_the_header_warn_and_one_click_extends(made, page, client):
 def test_what_is_removed_on_the_page_is_in_the_bin_and_comes_back(made, page, client):
     clone = made("web")
     client.post("/clones/web/remove/")
+    assert 'web is being removed. <a href="/clones/_bin/">The bin</a> keeps it for 3 days' in page("/clones/")
     for pk in queued_ids():
         work(pk)
     assert "web" in page("/clones/_bin/")
@@ -81,3 +86,37 @@ def test_the_list_shows_what_needs_a_decision(made, page, running):
     assert [name for name in ("calm", "late", "idle") if f">{name}</a>" in page("/clones/?show=idle")] == [
         "idle"
     ]
+
+
+def test_a_team_and_a_base_say_on_their_pages_how_long_their_clones_last(demo, made, page, client):
+    team = Team.objects.create(name="red")
+    assert "7 days" in page("/teams/red/")
+    client.post("/teams/red/lease/", {"default": "24", "most": "48"})
+    assert 'value="24"' in page("/teams/red/")
+    client.post("/bases/demo/lease/", {"default": "", "most": "36"})
+    assert 'value="36"' in page("/bases/demo/?tab=settings")
+    terms = terms_for(team_id=team.pk, base_id=demo.pk)
+    assert (terms.default_hours, terms.most_hours) == (24, 36)
+    for wrong, words in (
+        ({"default": "many"}, "whole number"),
+        ({"default": "9", "most": "8"}, "more than most=8"),
+    ):
+        client.post("/teams/red/lease/", wrong)
+        assert words in page("/teams/red/")
+    client.post("/teams/red/lease/", {})
+    client.post("/bases/demo/lease/", {})
+    assert not LeasePolicy.objects.exists()
+    assert "As the site has it" not in page("/teams/red/")
+
+
+def test_members_see_how_long_and_owners_say_it(client, member):
+    team = Team.objects.create(name="red")
+    place = Membership.objects.create(team=team, user=member, role="member")
+    client.force_login(member)
+    assert "At most" in client.get("/teams/red/").content.decode()
+    assert "Hours at most" not in client.get("/teams/red/").content.decode()
+    client.post("/teams/red/lease/", {"default": "24"})
+    assert not LeasePolicy.objects.exists()
+    Membership.objects.filter(pk=place.pk).update(role="owner")
+    client.post("/teams/red/lease/", {"default": "24"})
+    assert LeasePolicy.objects.get().default_hours == 24

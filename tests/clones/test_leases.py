@@ -9,7 +9,7 @@ from audit.models import AuditEntry
 from audit.services import SYSTEM
 from clones.activity_models import Activity
 from clones.bin import bin_emptied
-from clones.lease_models import Binned, Lease
+from clones.lease_models import Binned, Lease, LeasePolicy
 from clones.lease_terms import until
 from clones.lease_upkeep import leases_looked_after
 from clones.leases import Length, lease_extend, policy_set
@@ -22,7 +22,7 @@ from hosts.jobs import queued_ids, work
 from people.models import Membership, Team
 from tests.clones.conftest import fresh
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 HOUR = timedelta(hours=1)
 
 
@@ -220,6 +220,9 @@ def test_the_verbs_say_until_when(lent, actor):
     assert shown["leaseEnds"] == Lease.objects.get().ends_at.isoformat()
     assert do("lease team=red default=24 most=48")["output"] == "Leases of red: 24 h; at most: 48 h"
     assert do("lease team=red most=72")["output"] == "Leases of red: 24 h; at most: 72 h"
+    assert do("lease team=red most=none")["output"] == "Leases of red: 24 h; at most: as the site has it"
+    assert do("lease team=red default=none")["default"] is None
+    assert not LeasePolicy.objects.filter(team__name="red").exists()
     assert (
         do("lease base=demo")["output"] == "Leases of demo: as the site has it; at most: as the site has it"
     )

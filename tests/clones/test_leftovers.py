@@ -10,8 +10,8 @@ from django.conf import settings
 from bases.models import BaseImage, BaseRevision
 from clones.leftovers import LINGER_S, leftovers_cleared
 from clones.models import Clone, Layer
-from hosts.drivers.base import Boot, BootKind, MachineSpec
 from hosts.drivers.keys import make_identity
+from hosts.drivers.records import Boot, BootKind, MachineSpec
 from hosts.models import Finding
 from hosts.services import local_driver, local_host
 from pools.models import Spare, Template

@@ -14,7 +14,7 @@ from people.models import Membership, Team
 from people.rights import OWN, SEE, USE
 from tests.clones.conftest import fresh
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 MIA = Whom(user="mia")
 
 

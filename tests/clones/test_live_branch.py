@@ -8,6 +8,8 @@ from commands.dispatch import run_command
 from commands.service import Caller
 from tests.clones.conftest import fresh
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def web(made, running):

@@ -13,8 +13,8 @@ from clones.services import checked_egress
 from cowweb.errors import UnsupportedError
 from cowweb.values import InvalidValue, egress_ports, egress_text
 from hosts.drivers import egress as rules
-from hosts.drivers.base import Denied
 from hosts.drivers.errors import Refused
+from hosts.drivers.records import Denied
 from hosts.services import local_driver
 from tests.pools.conftest import base, clone_row as row  # noqa: F401
 

@@ -15,14 +15,16 @@ from clones.deciding import finding_decide
 from clones.models import Clone
 from clones.survey import site_surveyed
 from cowweb.errors import ConflictError, DomainError, ForbiddenError
-from hosts.drivers.base import Boot, BootKind, MachineSpec
 from hosts.drivers.keys import make_identity
 from hosts.drivers.processes import alive, identify
+from hosts.drivers.records import Boot, BootKind, MachineSpec
 from hosts.findings import waiting_count
 from hosts.models import Finding, Host
 from hosts.services import local_driver
 from tests.clones.conftest import fresh
 from tests.support.site import wait_until
+
+pytestmark = pytest.mark.slow
 
 FORGOTTEN = "forgotten"
 

@@ -20,7 +20,7 @@ def test_an_empty_line_offers_every_verb_with_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("text", "options"),
     [
-        ("list_s", ["list_scripts"]),
+        ("list_sc", ["list_scripts"]),
         ("  stop", ["stop", "stop_if_running"]),
         ("  start", ["start", "start_if_stopped"]),
         ("inspect ", ["name="]),

@@ -52,7 +52,8 @@ set_egress forward share_port revoke_link list_revisions approve_base deprecate_
 alias_base rollback_base verify_base base_visibility list_findings decide_finding quota list_quotas
 set_quota request_quota list_requests approve refuse withdraw_request extend lease list_bin undelete
 purge list_idle share unshare transfer import_base cancel_import list_images list_runtimes
-register_runtime remove_runtime install_runtime"""
+register_runtime remove_runtime install_runtime list_sessions end_session disable_user enable_user
+password_link"""
 
 
 def test_the_verbs_are_those_of_the_contract() -> None:

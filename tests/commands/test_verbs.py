@@ -13,6 +13,8 @@ from commands.verbs import TABLE
 from hosts.models import Job
 from provisioning.models import Run
 
+pytestmark = pytest.mark.slow
+
 NO_CLONE = "Clone nobody not found"
 STOPPED = "web is stopped"
 REFUSALS = [
@@ -82,6 +84,11 @@ REFUSALS = [
     ("remove name=nobody", "not_found", NO_CLONE),
     ("remove name=web bin=yes", "invalid", "write true or false"),
     ("undelete name=web", "not_found", "Clone web is not in the bin"),
+    ("list_sessions user=nobody", "not_found", "User nobody not found"),
+    ("end_session session=99", "not_found", "This session has ended already"),
+    ("disable_user user=nobody", "not_found", "User nobody not found"),
+    ("enable_user user=nobody", "not_found", "User nobody not found"),
+    ("password_link user=nobody", "not_found", "User nobody not found"),
     ("purge name=web", "not_found", "Clone web is not in the bin"),
     ("extend name=nobody", "not_found", NO_CLONE),
     ("extend name=web hours=0", "invalid", "write a whole number from 1"),

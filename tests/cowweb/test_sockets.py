@@ -20,7 +20,7 @@ from provisioning.models import Run
 from provisioning.output import Recorder
 from provisioning.phases import run_moved
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
 ANSWER_S = 30
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hosts.drivers.base import BootKind
 from hosts.drivers.build import BuiltGuest
+from hosts.drivers.records import BootKind
 
 
 @dataclass

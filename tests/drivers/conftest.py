@@ -10,11 +10,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from hosts.drivers.base import Boot, BootKind, Guest, Identity, MachineSpec, Started
+from hosts.drivers.base import Guest
 from hosts.drivers.build import build_guest
 from hosts.drivers.guest import open_guest
 from hosts.drivers.keys import make_identity
 from hosts.drivers.qemu import QemuDriver
+from hosts.drivers.records import Boot, BootKind, Identity, MachineSpec, Started
 from hosts.drivers.ssh import SshGuest
 from tests.drivers.driver_support import TCG, key_pair, make_image
 from tests.drivers.ssh_server import ShellServer, shell_server

@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from hosts.drivers.base import AcceleratorVerdict
+from hosts.drivers.records import AcceleratorVerdict
 
 TCG = AcceleratorVerdict("tcg", "tests emulate")
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import paramiko
 
-from hosts.drivers.base import Identity
 from hosts.drivers.keys import key_pair
+from hosts.drivers.records import Identity
 from hosts.drivers.ssh_connect import login_key
 
 

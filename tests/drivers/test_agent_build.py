@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hosts.drivers.agent import agent_binary, build, install
-from hosts.drivers.base import ExecResult
 from hosts.drivers.errors import DriverError, NotFound
+from hosts.drivers.records import ExecResult
 
 
 def test_it_is_made_once_and_needs_no_library(tmp_path):

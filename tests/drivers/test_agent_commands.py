@@ -17,6 +17,8 @@ from hosts.drivers.errors import Busy, Cancelled, Refused, TimedOut, Unreachable
 from tests.drivers.agent_host import host_agent, until
 from tests.drivers.driver_support import fed_and_answered
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory):

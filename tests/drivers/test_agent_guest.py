@@ -10,9 +10,9 @@ import paramiko
 import pytest
 
 from hosts.drivers.agent import AgentGuest, agent_binary, install
-from hosts.drivers.base import Boot, BootKind, MachineSpec
 from hosts.drivers.errors import DriverError, TimedOut
 from hosts.drivers.qemu import QemuDriver
+from hosts.drivers.records import Boot, BootKind, MachineSpec
 from hosts.drivers.ssh import SshGuest
 from tests.drivers.driver_support import TCG, key_pair
 

@@ -14,6 +14,8 @@ from hosts.drivers.agent.wire import Decoder, Type
 from hosts.drivers.errors import DriverError, Refused, TimedOut, Unreachable
 from tests.drivers.agent_host import lying_agent
 
+pytestmark = pytest.mark.slow
+
 
 def asked(heard: bytes) -> int:
     """The id of the first request in what the host sent."""

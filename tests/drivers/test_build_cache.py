@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hosts.drivers.base import BootKind, SeedKind
 from hosts.drivers.build import build_guest
 from hosts.drivers.build.cache import cached_build, recipe_digest
 from hosts.drivers.build.guest import BuiltGuest
+from hosts.drivers.records import BootKind, SeedKind
 
 
 def write_guest(folder: Path) -> BuiltGuest:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hosts.drivers.base import BootKind
 from hosts.drivers.build import BuiltGuest, build_guest
+from hosts.drivers.records import BootKind
 from tests.drivers.boot_guest import Booted, booted, cache_folder
 
 pytestmark = pytest.mark.guest

@@ -7,6 +7,8 @@ from hosts.drivers.build.apt import Apt, source_line
 from hosts.drivers.build.sources import AptSource, Sources, debian_sources
 from hosts.drivers.errors import DriverError, Refused
 
+pytestmark = pytest.mark.slow
+
 DEB822 = """# comment
 Types: deb deb-src
 URIs: http://mirror.example/debian

@@ -9,15 +9,18 @@ from uuid import UUID, uuid4
 import pytest
 
 from hosts.drivers import cgroups
-from hosts.drivers.base import MachineStatus, Memory
 from hosts.drivers.egress_rules import group_of
 from hosts.drivers.errors import Refused
 from hosts.drivers.lending import lending_group
 from hosts.drivers.qemu import QemuDriver
+from hosts.drivers.records import MachineStatus, Memory
 from tests.drivers.driver_support import TCG, make_image
 from tests.support.in_its_place import as_machine, facts_of, reads, writes
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give machines users of their own")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can give machines users of their own"),
+]
 
 
 @pytest.fixture

@@ -5,7 +5,11 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack
+from ipaddress import ip_address
+from itertools import cycle
 from pathlib import Path
+from random import sample
+from secrets import token_hex
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,6 +20,8 @@ from hosts.drivers.egress_rules import FIRST_GROUP, LAST_GROUP, group_of, machin
 from hosts.drivers.errors import DriverError, Refused
 
 OWN_ADDRESS = "127.0.0.1"
+# Addresses for documentation, two to a network, in another order in each process that tests.
+NETWORKS = cycle([(f"198.51.100.{n + 1}", f"198.51.100.{n + 2}") for n in sample(range(0, 256, 4), 64)])
 
 
 @pytest.fixture
@@ -34,10 +40,16 @@ def held():
         yield make
 
 
+def own_end(elsewhere: str) -> str:
+    """This host's address in that network."""
+    return str(ip_address(elsewhere) - 1)
+
+
 @pytest.fixture
 def elsewhere():
-    """Another host, as far as rules can tell: an address that is not ours, in a namespace of its own."""
-    name = f"cw{os.getpid() % 10000}"
+    """Another host, as far as rules can tell: an address that is not ours, in a namespace of its own.
+    A network each, as the last one is taken down only after its namespace is gone."""
+    name, ours, theirs = f"cw{token_hex(3)}", *next(NETWORKS)
     with ExitStack() as undo:
 
         def ip(*words):
@@ -46,9 +58,9 @@ def elsewhere():
         ip("netns", "add", name)
         undo.callback(subprocess.run, ["ip", "netns", "del", name], check=True)
         ip("link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b", "netns", name)
-        ip("addr", "add", "198.51.100.1/30", "dev", f"{name}a")
+        ip("addr", "add", f"{ours}/30", "dev", f"{name}a")
         ip("link", "set", f"{name}a", "up")
-        ip("-n", name, "addr", "add", "198.51.100.2/30", "dev", f"{name}b")
+        ip("-n", name, "addr", "add", f"{theirs}/30", "dev", f"{name}b")
         ip("-n", name, "link", "set", f"{name}b", "up")
         ip("-n", name, "link", "set", "lo", "up")
         serve = "import socket, sys, time\nfor p in (7001, 7002):\n globals()[f's{p}'] = socket.create_server(('', p))\nprint('up', flush=True)\ntime.sleep(600)"
@@ -59,7 +71,7 @@ def elsewhere():
         undo.callback(server.kill)
         undo.callback(server.stdout.close)
         assert server.stdout.readline() == b"up\n"
-        yield "198.51.100.2"
+        yield theirs
 
 
 def reaches(uuid: UUID, address: str, port: int) -> bool:
@@ -88,7 +100,7 @@ def test_open_reaches_everything_but_this_host(held, elsewhere):
     assert reaches(uuid, elsewhere, 7001)
     with socket.create_server((OWN_ADDRESS, 0)) as server:
         port = server.getsockname()[1]
-        for own in (OWN_ADDRESS, "127.8.8.8", "198.51.100.1"):
+        for own in (OWN_ADDRESS, "127.8.8.8", own_end(elsewhere)):
             assert not reaches(uuid, own, port), own
     assert not reaches(uuid, "169.254.169.254", 80)
     assert seen()[group_of(uuid)].attempts == 4
@@ -247,7 +259,7 @@ def test_a_guest_reaches_what_is_listed_and_neither_the_host_nor_other_machines(
             refused = [
                 (elsewhere, 7002),
                 ("10.0.2.2", mine),
-                ("198.51.100.1", mine),
+                (own_end(elsewhere), mine),
                 ("10.0.2.2", forwarded),
                 ("169.254.169.254", 80),
             ]

@@ -8,11 +8,13 @@ from uuid import uuid4
 
 import pytest
 
-from hosts.drivers.base import Ending, Memory
 from hosts.drivers.ending import ending_in
 from hosts.drivers.machine_record import process_of
 from hosts.drivers.processes import wait_gone
+from hosts.drivers.records import Ending, Memory
 from tests.drivers.boot_sector import boot_sector, until
+
+pytestmark = pytest.mark.slow
 
 GONE_S = 40
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 import paramiko
 import pytest
 
-from hosts.drivers.base import Boot, BootKind, Ending, MachineSpec, MachineStatus
 from hosts.drivers.qemu import QemuDriver
+from hosts.drivers.records import Boot, BootKind, Ending, MachineSpec, MachineStatus
 from tests.drivers.driver_support import TCG
 
 pytestmark = pytest.mark.guest

@@ -8,14 +8,16 @@ from uuid import uuid4
 import pytest
 
 from hosts.drivers import lifecycle, live_branch
-from hosts.drivers.base import Ending, MachineStatus, Memory
 from hosts.drivers.errors import DriverError, NotFound, Refused
 from hosts.drivers.machine_record import process_of
 from hosts.drivers.processes import wait_gone
 from hosts.drivers.qmp_pipeline import QmpPipeline
+from hosts.drivers.records import Ending, MachineStatus, Memory
 from hosts.drivers.unix_sockets import connected
 from tests.drivers.boot_sector import boot_sector, until
 from tests.drivers.test_live_disk import digest, guest_writes, overlay_on
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

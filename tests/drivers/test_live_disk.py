@@ -11,6 +11,8 @@ from hosts.drivers import lifecycle, live_disk, qemu_img
 from hosts.drivers.errors import Cancelled
 from tests.drivers.test_disk_rebuild import same, write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def machine(driver, empty_machine):

@@ -9,9 +9,11 @@ from uuid import uuid4
 
 import pytest
 
-from hosts.drivers.base import Ending, MachineStatus
 from hosts.drivers.errors import Busy, NotFound, Refused
 from hosts.drivers.processes import identify
+from hosts.drivers.records import Ending, MachineStatus
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ from uuid import uuid4
 
 import pytest
 
-from hosts.drivers.base import Boot, BootKind, MachineStatus, SeedKind
 from hosts.drivers.errors import Busy, DriverError, NotFound
 from hosts.drivers.machine_args import machine_argv
 from hosts.drivers.machine_record import read_record
+from hosts.drivers.records import Boot, BootKind, MachineStatus, SeedKind
+
+pytestmark = pytest.mark.slow
 
 SOCKETS = {"qmp.sock": 3, "qga.sock": 4, "agent.sock": 5}
 

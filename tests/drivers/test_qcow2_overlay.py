@@ -11,6 +11,8 @@ from hypothesis import given, settings, strategies as st
 from hosts.drivers.errors import Refused
 from hosts.drivers.qcow2_overlay import overlay_write
 
+pytestmark = pytest.mark.slow
+
 MIB, GIB, TIB = 1 << 20, 1 << 30, 1 << 40
 ODD_NAMES = [
     "plain",

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from hosts.drivers import hibernate
-from hosts.drivers.base import Ending, MachineStatus, Memory
 from hosts.drivers.errors import DriverError, Refused
 from hosts.drivers.machine_record import process_of
 from hosts.drivers.processes import wait_gone
+from hosts.drivers.records import Ending, MachineStatus, Memory
 from tests.drivers.boot_sector import boot_sector, until
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from hosts.drivers.base import Boot, BootKind, MachineSpec, SeedKind
+from hosts.drivers.records import Boot, BootKind, MachineSpec, SeedKind
 from hosts.drivers.seed import write_seed
 
 

@@ -13,6 +13,8 @@ from hosts.drivers.keys import make_identity
 from hosts.drivers.ssh import SshGuest
 from tests.drivers.ssh_server import other_host_key, shell_server
 
+pytestmark = pytest.mark.slow
+
 
 def test_two_identities_share_no_key():
     one, other = make_identity("a", "root"), make_identity("a", "root")

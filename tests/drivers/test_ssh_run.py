@@ -11,6 +11,8 @@ from hosts.drivers.errors import Cancelled, Refused, TimedOut, Unreachable
 from hosts.drivers.run_token import new_token
 from tests.drivers.driver_support import fed_and_answered
 
+pytestmark = pytest.mark.slow
+
 
 def still_running(token: str) -> int:
     found = subprocess.run(

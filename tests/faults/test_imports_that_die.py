@@ -16,7 +16,7 @@ from hosts.jobs import this_worker
 from hosts.models import Finding
 from tests.support.site import wait_until
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 COPIES = """
 import os, django
 from pathlib import Path

@@ -27,6 +27,7 @@ LEFT_BY_THREADS = ("-W", "ignore::pytest.PytestUnraisableExceptionWarning")
 KEEP_THE_DATABASE = "--reuse-db"  # it goes with its server, and its last connections may outlast a test
 
 
+@pytest.mark.slow
 def test_migrations_services_pages_and_sockets_work_on_both(postgres, redis):
     env = {**os.environ, "DATABASE_URL": postgres.made("tested"), "REDIS_URL": redis.url}
     argv = [

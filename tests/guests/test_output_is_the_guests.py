@@ -1,9 +1,14 @@
 """What a script prints arrives whole, in order and once, whoever reads it and however often they come back."""
 
+import base64
+import hashlib
 import json
+import random
 
 import pytest
 
+from cowweb.clean import Cleaner
+from tests.provisioning.hostile import KINDS
 from tests.support.websocket import Closed
 
 pytestmark = pytest.mark.guest
@@ -49,6 +54,35 @@ def test_twenty_thousand_lines_arrive_once_also_for_who_reconnects(served):
     text = "".join(f"{line}\n" for line in EXPECTED)
     assert served.admin.get(f"/runs/{run}/output.txt") == text
     assert ended["output_bytes"] == len(text.encode())
+
+
+@pytest.mark.parametrize("channel", ["agent", "ssh"])
+def test_hostile_streams_are_kept_as_the_guests_own_bytes_come_to_cleaned(served, lab, channel):
+    """Every kind there is and noise, over both streams; the guest itself says what bytes it sent."""
+    noise = random.Random(4).randbytes(50_000)
+    corpus = b"\n".join([*(data for data, _ in KINDS.values()), noise]) + b"\n"
+    body = base64.encodebytes(corpus).decode()
+    text = (
+        "#!/bin/sh\n# kvm-infra-use: demo\nbase64 -d > /corpus <<'END'\n"
+        f"{body}END\ncat /corpus; cat /corpus >&2; sha256sum < /corpus\n"
+    )
+    run = served.order("hostile.sh", text, channel=channel, after="remove")
+    ended = served.run_over(run)
+    assert (ended["status"], ended["channel"]) == ("succeeded", channel), ended["failure"]
+    sent = f"{hashlib.sha256(corpus).hexdigest()}  -\n"
+    assert ended["output_bytes"] == 2 * len(corpus) + len(sent)
+    kept: dict[str, list[str]] = {"stdout": [], "stderr": []}
+    for frame in frames(served, run, 0):
+        for stream, _, line in frame["lines"]:
+            kept[stream].append(line)
+    cleaner = Cleaner()
+    expected = [*cleaner.lines(corpus), *cleaner.rest()]
+    assert digest(kept["stderr"]) == digest(expected)
+    assert digest(kept["stdout"]) == digest([*expected, sent.strip()])
+
+
+def digest(lines):
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def test_another_persons_page_cannot_read_it(served):

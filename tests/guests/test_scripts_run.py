@@ -1,5 +1,6 @@
 """Scripts in guests: the examples, what a header asks for, and a base without the runtime."""
 
+import json
 import re
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 pytestmark = pytest.mark.guest
+KEYS = """#!/bin/sh
+# kvm-infra-use: demo
+# rexxjs-vm-memory: 192M
+# kvm-infra-cpus: 2
+# rexxjs-vm-ingress-port: 8080, 8081
+# kvm-infra-egress-ports: none
+# kvm-infra-timeout: 6
+# kvm-infra-check: tcp:8080
+# kvm-infra-check: exec:test -e /never
+mkdir /www; echo here > /www/index.html
+for port in 8080 8081 8082; do httpd -p $port -h /www; done
+echo "cpus=$(nproc)"
+echo "memory=$(awk '/MemTotal/ {print $2}' /proc/meminfo)"
+nc -w 1 192.0.2.1 443 </dev/null 2>/dev/null && echo out=open || echo out=closed
+"""
 PHASES = ["parse", "allocate", "clone", "start", "ready", "runtime", "script"]
 
 
@@ -24,6 +40,27 @@ def test_the_machine_has_what_the_header_asked_for(served, web):
     cpus, memory = result["stdout"].splitlines()
     assert cpus == "1"
     assert 256 * 0.7 < int(re.findall(r"\d+", memory)[0]) / 1024 < 256
+
+
+def test_each_key_of_a_header_has_its_effect_in_the_guest(served, lab):
+    """Both dialects at once; measured from inside, and its ports from outside."""
+    served.script("keys.sh", KEYS)
+    result = served.admin.command("provision script=keys.sh name=keys keep_running=true")
+    assert (result["success"], result["code"]) == (False, "timeout"), result
+    said = dict(line.split("=") for line in result["stdout"].splitlines())
+    assert (said["cpus"], said["out"]) == ("2", "closed")
+    assert 192 * 0.7 < int(said["memory"]) / 1024 < 192
+    assert [each["guest"] for each in result["ingress"]] == [8080, 8081]
+    for each in result["ingress"]:
+        with urllib.request.urlopen(each["url"], timeout=60) as answer:
+            assert answer.read() == b"here\n"
+    forwards = served.admin.command("inspect name=keys")["network"]["forwards"]
+    assert [each["guest"] for each in forwards] == [22, 8080, 8081]
+    run = served.run(result["run"])
+    assert (run["status"], run["failed_phase"]) == ("timed_out", "checks")
+    checks = {row["check"]: row["state"] for row in json.loads(run["checks"])}
+    assert checks == {"tcp:8080": "done", "exec:test -e /never": "failed"}
+    assert served.admin.command("remove name=keys")["success"]
 
 
 def test_the_snapshot_it_was_asked_for_is_there(served, web):

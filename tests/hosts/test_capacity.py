@@ -9,7 +9,7 @@ from clones.models import Clone
 from clones.services import Wanted, clone_start, clones_create
 from cowweb.errors import HostFullError
 from hosts.capacity import OVERHEAD, Capacity, Machine, capacity_measured, capacity_now
-from hosts.drivers.base import HostUse
+from hosts.drivers.records import HostUse
 from hosts.models import Host
 from hosts.services import local_driver
 from pools.models import Pool, Spare, Template

@@ -4,19 +4,21 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from asgiref.sync import sync_to_async
 from channels.testing import ApplicationCommunicator
 from django.core.cache import cache
 from django.utils import timezone
 
 from audit.models import AuditEntry
 from clones.models import Clone
+from cowweb import live
 from links.addresses import Place
 from links.models import ShareLink
 from links.passes import ticket_for
 from links.services import link_address, link_create, link_revoke
 from tests.links.conftest import PORT, entering
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
 
 
 @pytest.fixture(autouse=True)
@@ -171,6 +173,21 @@ async def test_sockets_are_carried_both_ways(browser, guest, ticket):
     await socket.send_input({"type": "websocket.disconnect", "code": 1001})
     await socket.wait(5)
     assert "cowweb_pass" not in guest.asked[-1].headers.get("Cookie", "")
+
+
+async def test_a_socket_by_a_link_closes_within_a_second_of_its_end(browser, guest, link, actor):
+    await browser.get(token_path(link))
+    scope = browser.scope("/socket", type="websocket", subprotocols=["chat"])
+    socket = ApplicationCommunicator(browser.app, scope)
+    await socket.send_input({"type": "websocket.connect"})
+    assert (await socket.receive_output(5))["type"] == "websocket.accept"
+    before, live.attached.loop = live.attached.loop, asyncio.get_running_loop()
+    try:
+        await sync_to_async(link_revoke)(link=link, actor=actor)
+        assert await socket.receive_output(1) == {"type": "websocket.close", "code": 4403}
+        await socket.wait(5)
+    finally:
+        live.attached.loop = before
 
 
 async def test_a_socket_without_a_pass_is_closed_at_once(browser, guest):

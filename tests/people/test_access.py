@@ -13,7 +13,7 @@ from people.models import Invitation, Membership, Token
 from people.tokens import Asked, token_make
 from tests.people.conftest import actor_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 LINK = re.compile(r"/join/[\w-]+/")
 
 
@@ -167,6 +167,23 @@ def test_a_token_that_ended_opens_nothing(crowd, ended):
     User.objects.filter(pk=crowd.member.pk).update(is_active=ended != "disabled")
     answer = ask("cow_x" if ended == "unknown" else secret, "list")
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+
+
+def test_tokens_that_open_nothing_are_counted_up_and_then_not_answered(crowd, settings):
+    """A flood of them is a handful of entries, and holds up nobody who has a good one."""
+    settings.COWWEB_SIGN_IN_TRIES_ADDRESS = 20
+    _, good = make(crowd.member)
+    before = AuditEntry.objects.count()
+    statuses = [ask(f"cow_{number}", "list").status_code for number in range(120)]
+    assert statuses == [401] * 20 + [429] * 100
+    entries = AuditEntry.objects.order_by("pk")[before:]
+    assert [entry.params["tries"] for entry in entries] == [1, 10, 100]
+    assert {entry.outcome.result for entry in entries} == {"refused"}
+    late = ask("cow_late", "list")
+    assert 0 < int(late["Retry-After"]) <= 900
+    assert ask(good, "list").status_code == 200
+    elsewhere = Client().get("/api/command/", headers={"Authorization": "Bearer x"}, REMOTE_ADDR="192.0.2.8")
+    assert elsewhere.status_code == 401
 
 
 def test_a_reading_token_changes_nothing(crowd, demo):

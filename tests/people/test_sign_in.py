@@ -15,7 +15,7 @@ from people.models import Attempt, RecoveryCode, SitePolicy, Totp, Visit
 from people.second_factor import PERIOD_S
 from people.throttle import WINDOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 LOGIN, SECOND = "/accounts/login/", "/accounts/second-factor/"
 PASSWORD = "a-long-password"
 SECRET = re.compile(r'<code class="secret">([A-Z2-7]{32})</code>')
@@ -96,6 +96,13 @@ def test_tries_for_one_account_run_out_and_come_back(crowd, settings):
     assert try_in("owner")[1].status_code == 302, "another account is not held up"
     Attempt.objects.update(at=timezone.now() - WINDOW)
     assert try_in()[1].status_code == 302
+
+
+def test_tries_that_go_on_after_they_ran_out_are_counted_up(crowd, settings):
+    settings.COWWEB_SIGN_IN_TRIES = 2
+    assert [try_in(password="wrong")[1].status_code for _ in range(14)] == [422] * 2 + [429] * 12
+    tries = [entry.params.get("tries") for entry in AuditEntry.objects.order_by("pk")]
+    assert tries == [None, None, 1, 10]
 
 
 def test_tries_from_one_address_run_out_whatever_the_account(crowd, settings):

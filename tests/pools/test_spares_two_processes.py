@@ -5,6 +5,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 SPARES, PROCESSES = 40, 4
 # Each child asks until there is none left; what it got, it says in one line.
 PROGRAM = f"""

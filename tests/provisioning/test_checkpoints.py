@@ -113,12 +113,12 @@ def test_a_retried_script_is_told_how_far_it_had_come(on_shell, actor):
         afterwards="keep",
     )
     carried(run)
-    assert environment_of(run) == {}
+    assert environment_of(run) == {"COWWEB_ATTEMPT": "1"}
     run_retry(run=run, actor=actor)
     assert Run.objects.get(pk=run.pk).progress_message == ""
     carried(run)
     told = [line for line in stream_text(run.pk, "stdout").splitlines() if "," in line]
-    assert told == [",,,", "2,BUILT,item=it message=a b,FETCHED BUILT"]
+    assert told == ["1,,,", "2,BUILT,item=it message=a b,FETCHED BUILT"]
 
 
 def test_an_interrupted_script_is_told_too(ordered, actor):

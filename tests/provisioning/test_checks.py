@@ -9,6 +9,8 @@ from clones.models import Clone
 from provisioning.going_on import run_retry
 from tests.provisioning.test_going_on import carried, states
 
+pytestmark = pytest.mark.slow
+
 
 class Health(http.server.BaseHTTPRequestHandler):
     """Answers 503 twice, then 200; keeps silent about it."""

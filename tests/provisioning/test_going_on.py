@@ -15,6 +15,8 @@ from provisioning.models import Run
 from provisioning.output import stream_text, text_of
 from provisioning.services import Order, run_create
 
+pytestmark = pytest.mark.slow
+
 
 def carried(run) -> Run:
     """What the runner does; its failure is the run's."""

@@ -18,7 +18,7 @@ from provisioning.reading import cast, texts
 from provisioning.tail import frame_after
 from tests.provisioning.hostile import KINDS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 HERE = Path(__file__).parent
 VIEWER = HERE.parents[1] / "static" / "js" / "log"
 BIDI = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}

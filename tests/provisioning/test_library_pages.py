@@ -63,6 +63,11 @@ def test_a_page_shows_what_is_kept(two, mia, path, words):
     assert words in mia.get(path).content.decode()
 
 
+def test_the_newest_version_is_listed_first(two, mia):
+    page = mia.get("/scripts/say.sh/?tab=versions").content.decode()
+    assert page.index(">Version 2<") < page.index(">Version 1<")
+
+
 @pytest.mark.parametrize(
     "path",
     ["/scripts/no.sh/", "/scripts/say.sh/?version=9", "/scripts/say.sh/?version=x", "/runs/new/?script=no"],

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bases.models import BaseRevision
+from clones.survey import site_surveyed
 from cowweb.errors import DomainError, ForbiddenError, NotFoundError
 from provisioning.engine import run_carried_out
 from provisioning.known_runtimes import KNOWN, known_runtimes
@@ -14,7 +15,7 @@ from provisioning.models import Runtime, RuntimeFound
 from provisioning.output import stream_text
 from provisioning.registry import Wish, runtime_install, runtime_named, runtime_register, runtime_remove
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 PERLISH = '#!/bin/sh\necho "interpreted $1 by $0"; cat "$1" | tail -n 1\n'
 
 
@@ -46,6 +47,23 @@ def phase(run):
 def test_every_site_knows_these(db):
     assert {row.name for row in known_runtimes()} == {"rexx", "regina", "sh", "bash", "python3"}
     assert known_runtimes().count() == len(KNOWN)
+
+
+def test_its_file_in_the_store_is_the_sites_own_until_nothing_brings_it(frobl, file, actor, monkeypatch):
+    monkeypatch.setattr("clones.unknown.YOUNG_S", -1.0)
+    assert site_surveyed() == 0 and frobl.file.is_file()
+    stranger = frobl.file.with_name("notes.runtime")
+    stranger.write_text("somebody's")
+    assert site_surveyed() == 1 and stranger.exists()
+    stranger.unlink()
+    other = runtime_register(Wish(name="frobl2", file=file), actor=actor)
+    runtime_remove(runtime=frobl, actor=actor)
+    assert other.file.is_file()
+    before = other.file
+    file.write_text(PERLISH + "# newer\n")
+    newer = runtime_register(Wish(name="frobl2", file=file), actor=actor)
+    assert newer.file.is_file() and not before.exists()
+    assert site_surveyed() == 0
 
 
 def test_what_a_revision_has_is_seen_once(on_shell_text, monkeypatch):

@@ -13,7 +13,7 @@ from provisioning.models import OutputChunk, Run, RunInput
 from provisioning.output import Recorder, stream_text
 from provisioning.sending import Sent, run_send
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 CANARY = "pa55-w0rd"
 ASKS = ('printf "name?\\n"; read name; printf "word?\\n"; read word', 'echo "$name ${#word}"; cat; echo end')
 

@@ -9,6 +9,8 @@ from provisioning.output import stream_text
 from provisioning.services import Order, run_create
 from tests.provisioning.test_going_on import carried
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+from inspect import signature
 
 import pytest
 from channels.db import database_sync_to_async
+from daphne.server import Server
 
+from cowweb.clean import LINE_CHARACTERS
 from provisioning import tail as tails
 from provisioning.models import Run
 from provisioning.output import Recorder
@@ -75,6 +78,25 @@ async def test_watchers_at_different_lines_each_get_the_rest(run):
     tail = Tail()
     seen = await asyncio.gather(*(caught_up(tail, run, cursor) for cursor in (0, 1, 200, 499, 500)))
     assert [len(texts) for texts in seen] == [500, 499, 300, 1, 0]
+
+
+@pytest.mark.parametrize("letter", ["x", "🐄", '"', "\x1b[1m"])
+@pytest.mark.asyncio
+async def test_no_frame_is_larger_than_the_server_sends(run, letter):
+    """Lines as long as lines may be, of letters that JSON makes the most of."""
+    line = f"{letter * (LINE_CHARACTERS // len(letter))}\n"
+
+    def printed_long() -> None:
+        recorder = Recorder(run)
+        recorder.take("stdout", line.encode() * 250)
+        recorder.close()
+
+    await database_sync_to_async(printed_long)()
+    tail, got, largest = Tail(), 0, 0
+    while (frame := await tail.after(run.pk, got)).count:
+        got, largest = got + frame.count, max(largest, len(frame.text.encode()))
+    assert got == 250
+    assert largest < signature(Server).parameters["websocket_max_message_size"].default
 
 
 @pytest.mark.asyncio

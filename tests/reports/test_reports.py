@@ -92,6 +92,13 @@ def test_a_spreadsheet_finds_no_formula():
     assert found[8:] == ["fine", "-3", ""]
 
 
+def test_what_can_be_measured_is_drawn_against_the_most(held, admin, client):
+    client.force_login(admin)
+    page = client.get("/reports/").content.decode()
+    assert "Memory, of the most" in page and "Days, of the most" in page
+    assert REPORTS["images"](admin, 30).most == 0  # made today
+
+
 @pytest.mark.parametrize("name", REPORTS)
 def test_each_report_is_a_page_and_a_csv(held, client, member, name):
     assert client.get(f"/reports/{name}.csv").status_code == 302
@@ -109,8 +116,8 @@ def test_columns_stand_on_the_ground_and_keep_their_proportions():
     many = [Hours(today, f"base-{at}", 1.0) for at in range(8)]
     drawn = columns([*many, Hours(today, "demo", 8.0)], until=today, days=7)
     last = drawn["days"][-1]["parts"]
-    assert sum(part["height"] for part in last) == pytest.approx(160)
-    assert last[0] == {"colour": 0, "y": 80.0, "height": 80.0}
+    assert sum(float(part["height"]) for part in last) == pytest.approx(160)
+    assert last[0] == {"colour": 0, "y": "80.00", "height": "80.00"}
     assert [(part["name"], part["hours"]) for part in drawn["legend"]][::6] == [
         ("demo", 8.0),
         ("others", 3.0),

@@ -92,6 +92,11 @@ LINES = {
     "approve": "request={request}",
     "refuse": "request={request} note=no",
     "withdraw_request": "request={request}",
+    "list_sessions": "user=member",
+    "end_session": "session={visit}",
+    "disable_user": "user=member",
+    "enable_user": "user=disabled",
+    "password_link": "user=member",
     "list_quotas": "",
     "list_requests": "",
     **dict.fromkeys(
@@ -198,5 +203,6 @@ def line(verb: str, world) -> str:
         "day": world.day,
         "finding": world.finding.pk,
         "arriving": world.arriving.pk,
+        "visit": world.visit.pk,
     }
     return f"{verb} {LINES.get(verb, USUAL)}".format(**named).strip()

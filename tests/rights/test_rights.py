@@ -20,7 +20,7 @@ from tests.rights import doors
 from tests.rights.conftest import browser, person
 from tests.rights.table import KINDS, differences
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 LOGIN = "/accounts/login/"
 NO_SUCH_METHOD = 405
 

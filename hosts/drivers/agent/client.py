@@ -22,9 +22,10 @@ from hosts.drivers.agent.files import RemoteFile
 from hosts.drivers.agent.identity import IdentityAck, identify, refresh
 from hosts.drivers.agent.wire import Type
 from hosts.drivers.arriving import place_for
-from hosts.drivers.base import CancelSignal, Channel, ExecResult, Feed, Identity, OnBytes, OnOutput
+from hosts.drivers.base import CancelSignal, Channel, Feed, OnBytes, OnOutput
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Unreachable
+from hosts.drivers.records import ExecResult, Identity
 from hosts.drivers.run_token import ending_script, left_over
 
 CONNECT_S = 10.0

@@ -11,9 +11,10 @@ from hosts.drivers.agent import wire
 from hosts.drivers.agent.connection import Connection
 from hosts.drivers.agent.window import Window
 from hosts.drivers.agent.wire import Frame, Type
-from hosts.drivers.base import ExecResult, Feed, OnOutput, Stream
+from hosts.drivers.base import Feed, OnOutput, Stream
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Cancelled, DriverError, Refused, TimedOut, Unreachable
+from hosts.drivers.records import ExecResult
 from hosts.drivers.run_token import checked, in_words
 from hosts.drivers.streams import Input
 

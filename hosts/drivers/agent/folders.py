@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from hosts.drivers.arriving import arriving_folder, place_for
-from hosts.drivers.base import CancelSignal, ExecResult, Feed, OnBytes, OnOutput
+from hosts.drivers.base import CancelSignal, Feed, OnBytes, OnOutput
 from hosts.drivers.errors import Cancelled
 from hosts.drivers.folders import pack, unpack
+from hosts.drivers.records import ExecResult
 from hosts.drivers.run_token import new_token
 from hosts.drivers.streams import Kept, counted, limited
 from hosts.drivers.transfer import check_copied, end_mark, get_folder_script, put_folder_script

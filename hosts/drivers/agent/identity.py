@@ -17,9 +17,9 @@ from uuid import UUID
 from hosts.drivers.agent import wire
 from hosts.drivers.agent.connection import Connection
 from hosts.drivers.agent.wire import Type
-from hosts.drivers.base import Identity
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import DriverError, Refused, Unreachable
+from hosts.drivers.records import Identity
 
 STEP = struct.Struct("<cII")
 SKIPPED = 0xFFFFFFFF

@@ -8,7 +8,6 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-from hosts.drivers.base import BootKind, SeedKind
 from hosts.drivers.build import disk
 from hosts.drivers.build.apt import host_fetch_settings, source_line
 from hosts.drivers.build.files import GUEST_FILES
@@ -16,6 +15,7 @@ from hosts.drivers.build.guest import BuiltGuest
 from hosts.drivers.build.sources import Sources
 from hosts.drivers.errors import NotFound
 from hosts.drivers.process import run
+from hosts.drivers.records import BootKind, SeedKind
 
 BOOTSTRAP_S = 1200.0
 OWN_FILES = GUEST_FILES / "debian"

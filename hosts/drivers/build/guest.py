@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hosts.drivers.base import BootKind, SeedKind
+from hosts.drivers.records import BootKind, SeedKind
 
 GuestKind = Literal["tiny", "debian"]
 FACTS_FILE = "guest.json"

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hosts.drivers.base import BootKind, SeedKind
 from hosts.drivers.build import disk
 from hosts.drivers.build.apt import Apt
 from hosts.drivers.build.cpio import newc_archive
@@ -16,6 +15,7 @@ from hosts.drivers.build.guest import BuiltGuest
 from hosts.drivers.build.kernel import Modules, unpacked_kernel
 from hosts.drivers.errors import NotFound
 from hosts.drivers.process import run
+from hosts.drivers.records import BootKind, SeedKind
 
 KERNEL = "linux-image-cloud-amd64"
 PACKAGES = ("dropbear-bin", "qemu-guest-agent")

@@ -36,6 +36,8 @@ from tests.bases.gate.images import (
 from tests.bases.gate.reasons import reason_for
 from tests.bases.gate.sound import sound_images, with_image_inside
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(site):

@@ -13,6 +13,8 @@ import pytest
 from tests.bases.gate.attacks import further
 from tests.bases.gate.images import hostile
 
+pytestmark = pytest.mark.slow
+
 CHECKOUT = Path(__file__).resolve().parents[3]
 OPENED = re.compile(r'(?:openat|open|openat2)\((?:[^,"]*, )?"((?:[^"\\]|\\.)*)"')
 CONNECTED = re.compile(r"\b(?:connect|sendto|bind)\(")
