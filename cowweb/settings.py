@@ -45,6 +45,7 @@ def kept_secret(path: Path) -> str:
 
 # The site's own folders
 COWWEB_DATA = Path(env("COWWEB_DATA") or BASE_DIR / "data").resolve()
+COWWEB_DATA.mkdir(parents=True, exist_ok=True)  # the database is the first that is put there
 COWWEB_CACHE = Path(
     env("COWWEB_CACHE") or Path(env("XDG_CACHE_HOME") or Path.home() / ".cache") / "cowweb"
 ).resolve()
@@ -264,7 +265,13 @@ if COWWEB_HTTPS:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname:.1} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "cowweb.logs.Line",
+            "format": "{asctime} {levelname:.1} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env("COWWEB_LOG_LEVEL", "WARNING")},
     "loggers": {"paramiko": {"level": "CRITICAL"}},

@@ -1,5 +1,6 @@
 """A person's own pages: settings and tokens; and the page that an invitation leads to."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
@@ -13,6 +14,7 @@ from audit.services import actor_of
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.http import status_of, told, went_to
 from cowweb.signed import signed_in
+from people.door_views import sso_name
 from people.forms import JoinForm, SettingsForm, TokenForm
 from people.invitations import Account, invitation_accept, invitation_join, invitation_of
 from people.models import Token
@@ -92,7 +94,7 @@ def join(request: HttpRequest, secret: str) -> HttpResponse:
     try:
         invitation = invitation_of(secret)
         if request.method == "POST" and request.user.is_authenticated:
-            team = invitation_join(secret, actor=actor_of(request)).team
+            team = invitation_join(invitation, actor=actor_of(request)).team
             return went_to(request, "team-detail", name=team.name if team else "")
     except DomainError as error:
         return render(request, "people/join_closed.html", {"reason": str(error)}, status=status_of(error))
@@ -102,8 +104,13 @@ def join(request: HttpRequest, secret: str) -> HttpResponse:
             return entered(request, secret, Account(**form.cleaned_data))
         except DomainError as error:
             form.add_error(error.field if error.field in form.fields else None, str(error))
-    context = {"invitation": invitation, "form": form, "secret": secret}
+    context = {"invitation": invitation, "form": form, "secret": secret, **other_ways()}
     return render(request, "people/join.html", context, status=422 if form else 200)
+
+
+def other_ways() -> dict[str, object]:
+    """How else than by a password of their own somebody may accept."""
+    return {"sso_name": sso_name(), "by_directory": bool(settings.COWWEB_LDAP_URL)}
 
 
 def entered(request: HttpRequest, secret: str, account: Account) -> HttpResponse:

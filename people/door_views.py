@@ -21,6 +21,7 @@ from cowweb.signed import signed_in
 from people.forms import CodeForm, ProofForm, SignInForm
 from people.passkeys import passkey_taken, proof_begun
 from people.passwords import password_reset, person_of
+from people.sealing import box
 from people.second_factor import drawn, totp_address, totp_secret, totp_set_up
 from people.sign_in import (
     Pending,
@@ -35,7 +36,7 @@ from people.sign_in import (
 from people.single_sign_on import is_on
 from people.throttle import ThrottledError
 
-SECRET = "totp_secret"  # noqa: S105 - its place in the session
+SECRET = "totp_sealed"  # noqa: S105 - its place in the session
 TOO_MANY = 429
 
 
@@ -161,16 +162,22 @@ def enrol(request: HttpRequest) -> HttpResponse:
 
 
 def enrolled(request: HttpRequest, one: Pending, code: str) -> HttpResponse:
-    secret = request.session.get(SECRET) or totp_secret()
-    codes = totp_set_up(user=one.user, secret=secret, code=code, actor=one.actor(request))
+    codes = totp_set_up(user=one.user, secret=secret_of(request), code=code, actor=one.actor(request))
     request.session.pop(SECRET, None)
     entered(request, one.user, f"{one.method}, authenticator")
     return render(request, "people/recovery_codes.html", {"codes": codes, "next_url": one.next_url})
 
 
+def secret_of(request: HttpRequest) -> str:
+    """What the app is being given: the same until it is set up; sealed, as sessions lie open to read."""
+    if SECRET not in request.session:
+        request.session[SECRET] = box().encrypt(totp_secret().encode()).decode()
+    return box().decrypt(request.session[SECRET].encode()).decode()
+
+
 def setup_context(request: HttpRequest, user: User) -> dict[str, Any]:
     """The picture that an authenticator app reads; the secret stays the same until it is set up."""
-    secret = request.session.setdefault(SECRET, totp_secret())
+    secret = secret_of(request)
     side, path = drawn(totp_address(user, secret))
     return {"person": user, "secret": secret, "side": side, "path": path}
 

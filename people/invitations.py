@@ -82,6 +82,14 @@ def invitation_of(secret: str) -> Invitation:
     return found
 
 
+def invitation_open(pk: int) -> Invitation:
+    """The same for who has shown its secret before."""
+    found = Invitation.objects.open().for_list().filter(pk=pk).first()
+    if found is None:
+        raise NotFoundError(NOT_GOOD)
+    return found
+
+
 def invitation_withdraw(*, invitation: Invitation, actor: Actor) -> None:
     with operation(actor, "withdraw_invitation", target=str(invitation), params={"whom": invitation.whom}):
         if invitation.team:
@@ -112,9 +120,8 @@ def invitation_accept(secret: str, account: Account, *, origin: Actor) -> User:
         return user
 
 
-def invitation_join(secret: str, *, actor: Actor) -> Invitation:
+def invitation_join(invitation: Invitation, *, actor: Actor) -> Invitation:
     """Brings someone who has an account into the invitation's team."""
-    invitation = invitation_of(secret)
     with operation(actor, "accept_invitation", target=str(invitation)):
         if invitation.team is None or actor.user is None:
             raise ConflictError("This invitation makes an account, and you have one: pass it on, or sign out")

@@ -17,12 +17,12 @@ from audit.services import actor_of
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.http import back, status_of, told
 from cowweb.signed import signed_in
-from people.door_views import SECRET, setup_context, shown, wanted
+from people.door_views import SECRET, secret_of, setup_context, shown, wanted
 from people.forms import CodeForm, PasskeyForm, PasswordForm, ProofForm
 from people.pages import security_context
 from people.passkeys import adding_begun, passkey_added, passkey_remove, passkey_taken, proof_begun
 from people.passwords import has_password, password_set
-from people.second_factor import code_taken, codes_renewed, totp_remove, totp_secret, totp_set_up
+from people.second_factor import code_taken, codes_renewed, totp_remove, totp_set_up
 from people.sign_in import on_record, password_taken
 from people.visits import (
     confirmed_now,
@@ -116,8 +116,7 @@ def app_set_up(request: HttpRequest) -> HttpResponse:
     user, form, refused = signed_in(request), CodeForm(request.POST or None), None
     if form.is_valid():
         try:
-            secret = request.session.get(SECRET) or totp_secret()
-            code = form.cleaned_data["code"]
+            secret, code = secret_of(request), form.cleaned_data["code"]
             codes = totp_set_up(user=user, secret=secret, code=code, actor=actor_of(request))
             request.session.pop(SECRET, None)
             return codes_page(request, codes)

@@ -10,6 +10,7 @@ Example::
     user = person_behind(claims)
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -27,7 +28,8 @@ from joserfc.errors import JoseError
 
 from audit.services import Actor, operation
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NameTakenError, NotFoundError
-from people.models import Identity, Person
+from people.invitations import used
+from people.models import Identity, Invitation, Person
 
 TIMEOUT_S = 10
 WRONG = (AuthlibBaseError, JoseError, requests.RequestException, ValueError, KeyError)
@@ -89,6 +91,25 @@ def used_a_second_factor(claims: dict[str, Any]) -> bool:
     """Whether the provider says that it asked for more than a password."""
     said = claims.get("amr")
     return isinstance(said, list) and "mfa" in said
+
+
+def known_person(claims: dict[str, Any]) -> User | None:
+    """The active person whom the identity is connected to."""
+    known = Identity.objects.select_related("user__person").filter(**key(claims)).first()
+    if known is not None and not known.user.is_active:
+        raise DomainError("This account is disabled")
+    return known.user if known else None
+
+
+def person_invited(claims: dict[str, Any], invitation: Invitation, *, origin: Actor) -> User:
+    """The account that an invitation makes for who comes from the provider, connected to their identity."""
+    with transaction.atomic():
+        user = account_made(str(claims.get("preferred_username", "")), claims).user
+        used(invitation, user)
+    with operation(
+        replace(origin, user=user), "accept_invitation", target=str(invitation), params=key(claims)
+    ):
+        return user
 
 
 def person_behind(claims: dict[str, Any]) -> User:

@@ -10,25 +10,28 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from audit.services import actor_of
 from cowweb.errors import DomainError
-from cowweb.http import told
+from cowweb.http import status_of, told, went_to
 from cowweb.signed import signed_in
 from people.door_views import wanted
+from people.invitations import invitation_join, invitation_of, invitation_open
 from people.security_views import done, proven
 from people.sign_in import on_record, proved
 from people.single_sign_on import (
     claims_of,
     identity_connected,
     identity_removed,
+    known_person,
     leave_for,
     person_behind,
+    person_invited,
     used_a_second_factor,
 )
 
-NEXT, CONNECT = "sso_next", "sso_connect"
+NEXT, CONNECT, JOIN = "sso_next", "sso_connect", "sso_join"
 CONNECT_FOR_S = 300
 
 
@@ -37,11 +40,44 @@ CONNECT_FOR_S = 300
 @require_GET
 def sso_start(request: HttpRequest) -> HttpResponse:
     request.session[NEXT] = wanted(request)
+    request.session.pop(JOIN, None)
+    return left(request)
+
+
+def left(request: HttpRequest) -> HttpResponse:
     try:
         return leave_for(request, request.build_absolute_uri(reverse("sso-back")))
     except DomainError as error:
         told(request, error)
         return redirect("login")
+
+
+@login_not_required
+@never_cache
+@require_POST
+def join_sso(request: HttpRequest, secret: str) -> HttpResponse:
+    """Out to the provider with an invitation: which one is noted, and not its secret."""
+    try:
+        invitation = invitation_of(secret)
+    except DomainError as error:
+        return render(request, "people/join_closed.html", {"reason": str(error)}, status=status_of(error))
+    request.session[NEXT], request.session[JOIN] = reverse("overview"), invitation.pk
+    return left(request)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def join_waiting(request: HttpRequest) -> HttpResponse:
+    """For who has an account, and came with an invitation by way of the provider."""
+    try:
+        invitation = invitation_open(int(request.session.get(JOIN, 0)))
+        if request.method == "POST":
+            request.session.pop(JOIN, None)
+            team = invitation_join(invitation, actor=actor_of(request)).team
+            return went_to(request, "team-detail", name=team.name if team else "")
+    except DomainError as error:
+        return render(request, "people/join_closed.html", {"reason": str(error)}, status=status_of(error))
+    return render(request, "people/join.html", {"invitation": invitation})
 
 
 @login_not_required
@@ -60,16 +96,23 @@ def sso_back(request: HttpRequest) -> HttpResponse:
 
 
 def entered(request: HttpRequest, target: str) -> str:
-    whole = False
+    whole, way = False, target
 
     def look() -> User:
-        nonlocal whole
+        nonlocal whole, way
         claims = claims_of(request)
         whole = used_a_second_factor(claims)
-        return person_behind(claims)
+        if JOIN not in request.session:
+            return person_behind(claims)
+        user = known_person(claims)
+        if user is not None:
+            way = reverse("join-waiting")
+            return user
+        invitation = invitation_open(request.session.pop(JOIN))
+        return person_invited(claims, invitation, origin=actor_of(request))
 
     user = on_record(request, None, "single sign-on", look)
-    return proved(request, user, "single sign-on", target, whole=whole)
+    return proved(request, user, "single sign-on", way, whole=whole)
 
 
 def connected(request: HttpRequest) -> HttpResponse:

@@ -48,5 +48,7 @@ urlpatterns = [
     path("admin/login/", door_views.admin_door),
     path("admin/logout/", door_views.sign_out),
     path("admin/password_change/", door_views.to_security),
+    path("join/_waiting/", sso_views.join_waiting, name="join-waiting"),
     path("join/<str:secret>/", account_views.join, name="join"),
+    path("join/<str:secret>/sso/", sso_views.join_sso, name="join-sso"),
 ]

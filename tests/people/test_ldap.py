@@ -4,20 +4,27 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from audit.models import AuditEntry
+from people.invitations import Guest, invitation_make
 from people.models import Identity
+from tests.people.conftest import actor_for
 from tests.people.test_sign_in import LOGIN
+from tests.support.https import certificate
 from tests.support.site import free_port, wait_until
 
 SLAPD = shutil.which("slapd", path="/usr/sbin:/usr/bin:/usr/libexec") or shutil.which("slapd")
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.skipif(SLAPD is None, reason="slapd is not there: install the package slapd"),
+    pytest.mark.filterwarnings("ignore:ssl.match_hostname:DeprecationWarning"),  # ldap3 compares names by it
+    # ldap3 leaves a connection that it did not trust to the garbage collector
+    pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:.*Map is deprecated:DeprecationWarning"),  # ldap3 with a newer pyasn1
 ]
 CONFIGURATION = """\
@@ -27,6 +34,8 @@ include {root}/etc/ldap/schema/inetorgperson.schema
 modulepath {root}/usr/lib/ldap
 moduleload back_mdb
 pidfile {folder}/pid
+TLSCertificateFile {certificate}
+TLSCertificateKeyFile {key}
 database mdb
 directory {folder}/db
 suffix dc=example,dc=org
@@ -50,21 +59,32 @@ ROOT = "dn: dc=example,dc=org\nobjectClass: dcObject\nobjectClass: organization\
 def directory(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slapd")
     (folder / "db").mkdir()
+    made = certificate(folder, ("localhost",))
     configuration, entries = folder / "slapd.conf", folder / "entries.ldif"
     configuration.write_text(
-        CONFIGURATION.format(root=str(Path(SLAPD).parents[2]).rstrip("/"), folder=folder)
+        CONFIGURATION.format(
+            root=str(Path(SLAPD).parents[2]).rstrip("/"), folder=folder, certificate=made[0], key=made[1]
+        )
     )
     entries.write_text(ROOT + "".join(PERSON.format(name=name) for name in ("lia", "administrator")))
     tool = ["-Tadd", "-f", str(configuration), "-l", str(entries)]
     subprocess.run([SLAPD, *tool], check=True, capture_output=True)
-    port = free_port()
+    port, tls_port = free_port(), free_port()
     server = subprocess.Popen(
-        [SLAPD, "-f", str(configuration), "-h", f"ldap://127.0.0.1:{port}", "-d", "0"],
+        [
+            SLAPD,
+            "-f",
+            str(configuration),
+            "-h",
+            f"ldap://127.0.0.1:{port} ldaps://127.0.0.1:{tls_port}",
+            "-d",
+            "0",
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     wait_until(lambda: listens(port))
-    yield f"ldap://127.0.0.1:{port}"
+    yield SimpleNamespace(port=port, tls_port=tls_port, authority=made[0])
     server.terminate()
     server.wait(10)
 
@@ -77,7 +97,7 @@ def listens(port) -> bool:
 @pytest.fixture
 def asked(crowd, directory, settings):
     settings.AUTHENTICATION_BACKENDS = ["people.backends.PersonBackend", "people.ldap.LdapBackend"]
-    settings.COWWEB_LDAP_URL = directory
+    settings.COWWEB_LDAP_URL = f"ldap://127.0.0.1:{directory.port}"
     settings.COWWEB_LDAP_BASE = "dc=example,dc=org"
     settings.COWWEB_LDAP_BIND_DN = "cn=root,dc=example,dc=org"
     settings.COWWEB_LDAP_BIND_PASSWORD = "root-secret"
@@ -132,3 +152,45 @@ def test_a_directory_that_is_not_there_lets_in_who_has_a_password_here(asked, se
     settings.COWWEB_LDAP_URL = f"ldap://127.0.0.1:{free_port()}"
     assert try_in("member", "a-long-password")[1].status_code == 302
     assert try_in("lia", "lia-of-the-directory")[1].status_code == 422
+
+
+@pytest.fixture(params=["ldaps", "StartTLS"])
+def sealed(request, asked, directory, settings):
+    """The directory over TLS, either way, with its authority known."""
+    settings.COWWEB_LDAP_START_TLS = request.param == "StartTLS"
+    settings.COWWEB_LDAP_CA_FILE = str(directory.authority)
+    scheme, port = (
+        ("ldap", directory.port) if settings.COWWEB_LDAP_START_TLS else ("ldaps", directory.tls_port)
+    )
+    settings.COWWEB_LDAP_URL = f"{scheme}://localhost:{port}"
+    return settings
+
+
+def test_over_tls_a_directory_that_is_who_it_says_is_asked(sealed):
+    assert try_in("lia", "lia-of-the-directory")[1].status_code == 302
+    assert try_in("lia", "wrong")[1].status_code == 422
+
+
+def test_a_directory_whose_authority_is_unknown_gets_no_password(sealed, tmp_path, caplog):
+    sealed.COWWEB_LDAP_CA_FILE = str(certificate(tmp_path, ("localhost",))[0])
+    assert try_in("lia", "lia-of-the-directory")[1].status_code == 422
+    assert "certificate verify failed" in caplog.text
+    assert "lia-of-the-directory" not in caplog.text
+
+
+def test_a_directory_of_another_name_gets_no_password(sealed, caplog):
+    sealed.COWWEB_LDAP_URL = sealed.COWWEB_LDAP_URL.replace("localhost", "127.0.0.1")
+    assert try_in("lia", "lia-of-the-directory")[1].status_code == 422
+    assert "does not answer as it should" in caplog.text
+
+
+def test_an_invitation_is_accepted_with_the_directorys_password(asked):
+    """Who signs in by it has an account then, and joins the team with it."""
+    secret = invitation_make(Guest(team=asked.team, role="member"), actor=actor_for(asked.owner))[1]
+    page = Client().get(f"/join/{secret}/").content.decode()
+    assert "with the password of the directory" in page
+    client = Client()
+    form = {"username": "lia", "password": "lia-of-the-directory", "next": f"/join/{secret}/"}
+    assert client.post(LOGIN, form).url == f"/join/{secret}/"
+    assert client.post(f"/join/{secret}/").url == "/teams/red/"
+    assert asked.team.memberships.get(user__username="lia").role == "member"

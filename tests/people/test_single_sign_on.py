@@ -6,11 +6,14 @@ from urllib.parse import urlsplit
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from joserfc.jwk import RSAKey
 
 from audit.models import AuditEntry
-from people.models import Identity, SitePolicy
+from people.invitations import Guest, invitation_make
+from people.models import Identity, Invitation, Membership, SitePolicy
 from people.single_sign_on import provider as known_provider
+from tests.people.conftest import actor_for
 from tests.people.test_sign_in import try_in
 from tests.support.oidc import CLIENT, CLIENT_SECRET, provider
 
@@ -161,3 +164,67 @@ def test_a_link_from_elsewhere_connects_nothing(crowd, idp):
     client, _ = try_in()
     come_in(client)
     assert not Identity.objects.exists()
+
+
+@pytest.fixture
+def invited(crowd):
+    """A page that an invitation into the team leads to."""
+    secret = invitation_make(Guest(team=crowd.team, role="member"), actor=actor_for(crowd.owner))[1]
+    return f"/join/{secret}/"
+
+
+def join_by_provider(invited, client=None):
+    client = client or Client()
+    away = client.post(f"{invited}sso/")
+    assert away.status_code == 302
+    return client, client.get(visited(away.url))
+
+
+def test_an_invitation_is_accepted_by_single_sign_on(crowd, idp, invited):
+    assert "Join with Corporate login" in Client().get(invited).content.decode()
+    client, answer = join_by_provider(invited)
+    assert answer.url == "/"
+    assert client.get("/teams/red/").status_code == 200
+    nia = User.objects.get(username="nia")
+    assert (nia.has_usable_password(), nia.identities.get().subject) == (False, "42")
+    assert Membership.objects.get(user=nia).role == "member"
+    accepted = AuditEntry.objects.get(action="accept_invitation")
+    assert (accepted.actor_name, accepted.outcome.result) == ("nia", "done")
+    assert come_in()[1].url == "/clones/", "and the next time by it alone"
+    assert Client().get(invited).status_code == 404, "it is good once"
+
+
+def test_who_has_an_account_joins_with_it_once_they_say_so(crowd, idp, invited):
+    Identity.objects.create(user=crowd.other, issuer=idp.address, subject="42")
+    client, answer = join_by_provider(invited)
+    assert answer.url == "/join/_waiting/"
+    assert not crowd.team.memberships.filter(user=crowd.other).exists()
+    assert "Join as other" in client.get(answer.url).content.decode()
+    assert client.post(answer.url).url == "/teams/red/"
+    assert crowd.team.memberships.filter(user=crowd.other).exists()
+    assert client.post(answer.url).status_code == 404
+
+
+def test_an_invitation_makes_no_account_of_a_name_that_is_taken(crowd, idp, invited):
+    idp.says["preferred_username"] = "administrator"
+    client, answer = join_by_provider(invited)
+    assert answer.url == "/accounts/login/"
+    assert "There is a user administrator here already" in told(client)
+    assert (Identity.objects.count(), Client().get(invited).status_code) == (0, 200)
+
+
+def test_an_invitation_that_was_withdrawn_meanwhile_makes_no_account(crowd, idp, invited):
+    client = Client()
+    away = client.post(f"{invited}sso/")
+    Invitation.objects.update(withdrawn_at=timezone.now())
+    assert client.get(visited(away.url)).url == "/accounts/login/"
+    assert not User.objects.filter(username="nia").exists()
+    assert client.post(f"{invited}sso/").status_code == 404
+
+
+def test_without_an_invitation_the_provider_still_makes_none(crowd, idp, invited):
+    """The one that was begun with it is forgotten when the sign-in is begun anew."""
+    client = Client()
+    client.post(f"{invited}sso/")
+    assert come_in(client)[1].url == "/accounts/login/"
+    assert not User.objects.filter(username="nia").exists()

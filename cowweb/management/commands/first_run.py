@@ -24,7 +24,7 @@ class Command(BaseCommand):
             call_command("build_base", "tiny", register="demo", stdout=self.stdout, stderr=self.stderr)
         call_command("keep_examples", stdout=self.stdout)
         file = settings.COWWEB_DATA / PASSWORD_FILE
-        if password:
+        if password and self.stdout.isatty():  # what is no terminal may be a log
             self.stdout.write(f"\nSign in as admin with the password {password}")
             self.stdout.write(f"(kept in {file} until you change it and delete that file)\n")
         elif file.exists():
