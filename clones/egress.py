@@ -61,7 +61,11 @@ def egress_looked_after() -> None:
     for uuid, denied in counted.items():
         if uuid in clones and denied is not None:
             kept(clones[uuid], denied)
-    lost = [str(clones[uuid]) for uuid, denied in counted.items() if denied is None and uuid in clones]
+    lost = [
+        f"clone:{clones[uuid]}" if uuid in clones else f"spare:{uuid.hex[:12]}"
+        for uuid, denied in counted.items()
+        if denied is None
+    ]
     if lost:
         told(lost)
 
@@ -69,9 +73,9 @@ def egress_looked_after() -> None:
 def told(lost: Collection[str]) -> None:
     """Someone took the rules of running machines away; what they reached meanwhile is not known."""
     logger.warning("The network rules of %s were gone and were put back", ", ".join(lost))
-    for name in lost:
-        with operation(SYSTEM, "restore_egress", target=f"clone:{name}"):
-            repaired(Kind.RULES, f"clone:{name}", "its network rules were gone", "They were put back.")
+    for target in lost:
+        with operation(SYSTEM, "restore_egress", target=target):
+            repaired(Kind.RULES, target, "its network rules were gone", "They were put back.")
 
 
 def kept(clone: Clone, denied: Denied) -> None:

@@ -37,6 +37,7 @@ TELL_S = 0.3
 KEPT = timedelta(days=1)
 LIST_S = 10.0
 MOST_ENTRIES = 2000
+ARRIVING = ".cowweb-"  # what is just being copied there
 MOST_AT_ONCE = 8
 STAT = "stat -c '%F|%s|%Y|%n' ./* ./.[!.]* ./..?* 2>/dev/null | head -n {most}"
 ENTRY = re.compile(r"([^|]+)\|([0-9]+)\|([0-9]+)\|\./(.+)")
@@ -76,7 +77,9 @@ def folder_listed(*, clone: Clone, path: str, actor: Actor) -> list[Entry]:
         raise DomainError(f"{path} cannot be listed: {words}", field="path")
     lines = result.stdout.decode(errors="replace").split("\n")
     found = [match for line in lines if (match := ENTRY.fullmatch(line))]
-    entries = [Entry(one[4], one[1], int(one[2]), int(one[3])) for one in found]
+    entries = [
+        Entry(one[4], one[1], int(one[2]), int(one[3])) for one in found if not one[4].startswith(ARRIVING)
+    ]
     return sorted(entries, key=lambda entry: (not entry.is_folder, entry.name))
 
 

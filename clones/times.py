@@ -13,6 +13,7 @@ from clones.models import Clone, CloneQuerySet
 from cowweb.plotting import median, strips
 
 LAST = 200
+STRIPS = 8
 PHASES = ("moment", "disk", "start", "identity", "ready")
 QUICKEST_FIRST = (Clone.Way.SPARE, Clone.Way.MEMORY, Clone.Way.LIVE, Clone.Way.COLD)
 WORTH_SAYING = 1.5
@@ -37,7 +38,20 @@ def times_of(clones: CloneQuerySet, *, last: int = LAST) -> dict[str, Any]:
     A clone that is back from its own saved memory is no new one, and not among them.
     """
     found = timed(clones, last)
-    return {"count": len(found), "ways": ways(found), **strips(rows(found))}
+    every = rows(found)
+    shown = rows_shown(every)
+    return {
+        "count": len(found),
+        "ways": ways(found),
+        "more": len(every) - len(shown),
+        **strips(shown),
+    }
+
+
+def rows_shown(every: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of which there are most, in their order."""
+    most = sorted(range(len(every)), key=lambda at: -len(every[at]["times"]))[:STRIPS]
+    return [every[at] for at in sorted(most)]
 
 
 def timed(clones: CloneQuerySet, last: int) -> list[Timed]:

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.services import Actor, actor_of
@@ -35,6 +39,7 @@ from clones.services import (
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.http import back, told, went_to
 from cowweb.signed import signed_in
+from cowweb.wording import days_or_hours
 from hosts.errors import DriverError
 
 MOST_AT_ONCE = 200
@@ -56,7 +61,7 @@ ACTIONS: dict[str, tuple[Callable[..., Asked], str]] = {
     "save": (state_save, "Saving the memory of"),
     "restore": (state_restore, "Restoring the memory of"),
     "extend": (clone_extended, "Extended"),
-    "remove": (clone_bin, "Removing, to be restored from the bin if need be:"),
+    "remove": (clone_bin, "Removing"),
     "delete": (clone_remove, "Removing"),
 }
 
@@ -138,8 +143,14 @@ def acted(request: HttpRequest, clone: Clone, action: str, actor: Actor) -> bool
     except (DomainError, DriverError) as error:
         told(request, str(error) if clone.name in str(error) else f"{clone.name}: {error}")
         return False
-    messages.success(request, f"{word} {clone.name}")
+    messages.success(request, in_the_bin(clone) if action == "remove" else f"{word} {clone.name}")
     return True
+
+
+def in_the_bin(clone: Clone) -> SafeString:
+    """With the way back."""
+    words = '{} is being removed. <a href="{}">The bin</a> keeps it for {}, to be restored.'
+    return format_html(words, clone.name, reverse("clone-bin"), days_or_hours(settings.COWWEB_BIN_HOURS))
 
 
 @require_POST

@@ -109,7 +109,8 @@ class LivePart(AsyncWebsocketConsumer):
         """Redraws when something rang, and looks at the right to watch from time to time."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.is_stale.wait(), USER_RECHECK_S)
+                async with asyncio.timeout(USER_RECHECK_S):
+                    await self.is_stale.wait()
             if not self.looked or time.monotonic() - self.looked >= USER_RECHECK_S:
                 self.looked = time.monotonic()
                 if not await database_sync_to_async(self.may_watch)():

@@ -69,3 +69,9 @@ def ago(then: datetime, now: datetime) -> str:
 def moment(when: datetime) -> str:
     """A point in time in the site's time zone, as sentences have it."""
     return timezone.localtime(when).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def days_or_hours(hours: int) -> str:
+    """Such as `7 days` or `36 h`."""
+    days, rest = divmod(hours, 24)
+    return f"{hours} h" if rest or not days else f"{days} day{'s' if days > 1 else ''}"

@@ -1,6 +1,7 @@
 """The live parts of the run pages, and the log: a doorbell, a cursor, and the lines after it."""
 
 import asyncio
+import time
 
 from django.template.loader import render_to_string
 
@@ -65,11 +66,12 @@ class RunLog(OfOneRun):
         if not hasattr(self, "cursor"):
             after = self.query.get("after", "0")
             self.cursor = int(after) if after.isascii() and after.isdecimal() and len(after) < 10 else 0
+        began = time.monotonic()
         while True:
-            frame = await tail().after(self.run_id, self.cursor)
+            frame = await tail().after(self.run_id, self.cursor, since=began)
             if frame.text:
                 self.cursor += frame.count
                 await self.send(text_data=frame.text)
-            if not frame.count:
+            if frame.is_last and frame.read_at >= began:
                 return
             await asyncio.sleep(0)

@@ -6,13 +6,14 @@ hundred open pages then cost one read of the database for each chunk, not a hund
 Example::
 
     frame = await tail().after(run_id, cursor)      # from the server's loop
-    cursor += frame.count
+    cursor += frame.count                           # and again, unless `frame.is_last`
 """
 
 import asyncio
 import json
+import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -31,6 +32,8 @@ class Frame:
 
     text: str
     count: int
+    is_last: bool = True  # nothing more was there when it was read
+    read_at: float = 0.0  # the moment (of the monotonic clock) before it was
 
 
 class Tail:
@@ -40,30 +43,36 @@ class Tail:
         self.reads: dict[tuple[int, int], asyncio.Task[Frame]] = {}
         self.kept: OrderedDict[tuple[int, int], Frame] = OrderedDict()
 
-    async def after(self, run_id: int, cursor: int) -> Frame:
-        """Lines after the cursor if any were written before this call; perhaps not all, so ask again."""
-        place = (run_id, cursor)
-        if place in self.kept:
+    async def after(self, run_id: int, cursor: int, *, since: float | None = None) -> Frame:
+        """Lines after the cursor if any were written before `since` (this call, unless told); perhaps not
+        all of them: ask again where the frame is not the last, or was read before `since`."""
+        place, since = (run_id, cursor), time.monotonic() if since is None else since
+        if place in self.kept and tells(self.kept[place], since):
             return self.kept[place]
         if place in self.reads:
             # It may have looked before the last line was written: then only its lines count, not their lack.
             frame = await asyncio.shield(self.reads[place])
-            if frame.count:
+            if tells(frame, since):
                 return frame
         if place not in self.reads:
             self.reads[place] = asyncio.create_task(self.read(place))
         return await asyncio.shield(self.reads[place])
 
     async def read(self, place: tuple[int, int]) -> Frame:
+        read_at = time.monotonic()
         try:
-            frame: Frame = await database_sync_to_async(frame_after)(*place)
+            found: Frame = await database_sync_to_async(frame_after)(*place)
         finally:
             del self.reads[place]
-        if frame.count:
-            self.kept[place] = frame
-            if len(self.kept) > KEPT_FRAMES:
-                self.kept.popitem(last=False)
+        frame = self.kept[place] = replace(found, read_at=read_at)
+        if len(self.kept) > KEPT_FRAMES:
+            self.kept.popitem(last=False)
         return frame
+
+
+def tells(frame: Frame, since: float) -> bool:
+    """Lines never change; that there are none is only so when it was read."""
+    return bool(frame.count) or frame.read_at >= since
 
 
 tails: WeakKeyDictionary[asyncio.AbstractEventLoop, Tail] = WeakKeyDictionary()
@@ -76,10 +85,12 @@ def tail() -> Tail:
 
 def frame_after(run_id: int, cursor: int) -> Frame:
     """`done` is read before the lines, so that no line can come after it."""
-    ended = Run.objects.only("status").get(pk=run_id).has_ended
+    run = Run.objects.only("status", "line_count").get(pk=run_id)
     lines = lines_after(run_id, cursor, characters=FRAME_CHARACTERS)
-    done = ended and not lines
+    done = run.has_ended and not lines
     if not lines and not done:
         return Frame("", 0)
     message: dict[str, Any] = {"from": cursor + 1, "lines": lines, "done": done}
-    return Frame(json.dumps(message, ensure_ascii=False, separators=(",", ":")), len(lines))
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    is_last = done or (not run.has_ended and cursor + len(lines) >= run.line_count)
+    return Frame(text, len(lines), is_last)

@@ -231,10 +231,7 @@ def seconds(count: float | None) -> SafeString:
 @register.filter
 def lease_hours(hours: int | None) -> str:
     """Such as `7 days` or `36 h`; 0 is for ever."""
-    if not hours:
-        return "no end"
-    days, rest = divmod(hours, 24)
-    return f"{hours} h" if rest or not days else f"{days} day{'s' if days > 1 else ''}"
+    return wording.days_or_hours(hours) if hours else "no end"
 
 
 @register.filter

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from bases.fetching import FetchError, Limits, Network, Stopped, fetched, internet, text_fetched
+from bases.fetching import FetchError, Limits, Network, Stopped, fetched, internet, small_fetched
 from bases.fetching.network import checked_url, connected, public
 from tests.support.https import https_server, redirect
 
@@ -150,9 +150,9 @@ def test_it_takes_no_longer_than_it_may(server, tmp_path):
 
 
 def test_a_small_text_is_read_and_a_large_one_is_none(server):
-    assert text_fetched(server.url("/sums"), network=server.network) == "abc  disk.qcow2\n"
+    assert small_fetched(server.url("/sums"), network=server.network) == b"abc  disk.qcow2\n"
     with pytest.raises(FetchError, match="more than"):
-        text_fetched(server.url("/disk.qcow2"), network=server.network)
+        small_fetched(server.url("/disk.qcow2"), network=server.network)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def test_the_row_and_the_header_warn_and_one_click_extends(made, page, client):
 def test_what_is_removed_on_the_page_is_in_the_bin_and_comes_back(made, page, client):
     clone = made("web")
     client.post("/clones/web/remove/")
+    assert 'web is being removed. <a href="/clones/_bin/">The bin</a> keeps it for 3 days' in page("/clones/")
     for pk in queued_ids():
         work(pk)
     assert "web" in page("/clones/_bin/")

@@ -4,11 +4,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from bases.models import BaseImage, BaseRevision
 from clones.forms import CloneForm
 from clones.models import Clone
 from clones.pages import CAME
 from clones.sharing import memory_shared
-from clones.times import times_of
+from clones.times import STRIPS, times_of
 from tests.pools.conftest import base, clone_row, template, template_row  # noqa: F401 - fixtures
 
 COLD = {"way": "cold", "ready_ms": 1990, "identity_ms": 77}
@@ -25,6 +26,20 @@ def test_each_way_has_its_median_and_its_gain_over_a_boot(base, admin):  # noqa:
     ]
     assert times["ways"][0]["quicker"] == 50
     assert [(row["base"], row["way"]) for row in times["rows"]] == [("demo", "memory"), ("demo", "cold")]
+
+
+def test_of_many_bases_those_with_the_most_clones_are_drawn(admin, site):
+    for number in range(STRIPS + 3):
+        image = BaseImage.objects.create(name=f"base-{number:02}")
+        revision = BaseRevision.objects.create(
+            base=image, number=1, digest=f"{number:064}", virtual_size=1, file_size=1
+        )
+        image.current, image.status = revision, BaseImage.Status.READY
+        image.save()
+        for copy in range(2 if number > 2 else 1):
+            clone_row(image, admin, f"c-{number}-{copy}", **COLD)
+    times = times_of(Clone.objects.all())
+    assert (times["rows"][0]["base"], times["more"]) == ("base-03", 3)
 
 
 def test_a_clone_that_boots_again_keeps_no_identity_phase(base, admin):  # noqa: F811

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cowweb.wording import ago, duration, size
+from cowweb.wording import ago, days_or_hours, duration, size
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -59,3 +59,10 @@ def test_durations_keep_milliseconds_only_while_they_matter(ms, words):
 )
 def test_relative_times_use_the_largest_whole_unit(seconds, words):
     assert ago(NOW - timedelta(seconds=seconds), NOW) == words
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"), [(1, "1 h"), (24, "1 day"), (36, "36 h"), (168, "7 days"), (720, "30 days")]
+)
+def test_whole_days_are_said_as_days(hours, words):
+    assert days_or_hours(hours) == words

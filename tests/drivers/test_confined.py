@@ -15,6 +15,7 @@ from hosts.drivers.lending import lending_group
 from hosts.drivers.qemu import QemuDriver
 from hosts.drivers.records import MachineStatus, Memory
 from tests.drivers.driver_support import TCG, make_image
+from tests.support.in_its_place import as_machine, facts_of, reads, writes
 
 pytestmark = [
     pytest.mark.slow,
@@ -51,38 +52,6 @@ def machine(driver, empty_machine, tmp_path):
         return empty_machine(name, folder=folder, disk=folder / "disk.qcow2", **changes)
 
     return made
-
-
-def facts_of(pid):
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-
-
-def as_machine(record, *argv):
-    """A program with exactly the rights of the running QEMU: its user, its groups, its view of the files."""
-    facts = facts_of(record.pid)
-    groups = facts["Groups"].split()
-    return subprocess.run(
-        [
-            *("nsenter", f"--mount=/proc/{record.pid}/ns/mnt", "--", "setpriv", "--no-new-privs"),
-            *(
-                "--bounding-set=-all",
-                f"--reuid={facts['Uid'].split()[0]}",
-                f"--regid={facts['Gid'].split()[0]}",
-            ),
-            "--groups=" + ",".join(groups) if groups else "--clear-groups",
-            *("--", *argv),
-        ],
-        capture_output=True,
-    )
-
-
-def reads(record, path):
-    return as_machine(record, "cat", path).returncode == 0
-
-
-def writes(record, path):
-    return as_machine(record, "dd", "if=/dev/null", f"of={path}", "conv=notrunc").returncode == 0
 
 
 def test_a_running_qemu_has_a_user_of_its_own_and_no_rights(driver, machine):

@@ -20,7 +20,7 @@ for word in one two three; do echo $word; sleep 0.5; done
 """
 SAID = ["one", "two", "three"]
 PHASES = ["allocate", "clone", "start", "ready", "runtime", "script", "checks", "snapshot", "release"]
-RANDOM_KILLS = 20
+RANDOM_KILLS, PIECES = 20, 4
 AT_PHASE = "SELECT 1 FROM provisioning_runphase WHERE run_id = ? AND name = ? AND state != 'pending'"
 
 
@@ -77,11 +77,12 @@ def test_a_worker_killed_at_a_phase_is_survived(served, lab, phase):
 
 
 @pytest.mark.long
-def test_workers_killed_at_random_are_survived(served, lab):
-    chance = random.Random(4)
+@pytest.mark.parametrize("piece", range(PIECES))
+def test_workers_killed_at_random_are_survived(served, lab, piece):
+    chance = random.Random(4 + piece)
     ends = []
-    for number in range(RANDOM_KILLS):
-        name = f"killed-{number}"
+    for number in range(RANDOM_KILLS // PIECES):
+        name = f"killed-{piece}-{number}"
         shell, run = begun(served, name)
         time.sleep(chance.uniform(0, 5))
         ends.append(killed_then_true(served, shell, run, name))

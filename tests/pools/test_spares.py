@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from hosts.models import Job
+from hosts.models import Finding, Job
 from pools.demand import WINDOW, asked_lately, asked_once, wanted_spares
 from pools.models import Pool, Spare, Template
 from pools.refill import NOT_NEEDED, OTHER_TEMPLATE, TOO_OLD, pools_refilled
@@ -137,3 +137,5 @@ def test_spares_without_a_process_or_a_filler_are_discarded(base, fitting):
     assert spares_reconciled() == 2
     states = dict(Spare.objects.values_list("pk", "status"))
     assert states == {dead.pk: "discarded", left.pk: "discarded", being_filled.pk: "filling"}
+    found = Finding.objects.filter(kind="spare", state="repaired").values_list("subject", flat=True)
+    assert set(found) == {f"spare:{dead.pk}", f"spare:{left.pk}"}

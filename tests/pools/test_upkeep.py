@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from bases.models import BaseRevision
-from hosts.models import Job
+from hosts.models import Finding, Job
 from pools import upkeep
 from pools.models import Pool, Spare, Template
 from pools.services import BUILD, OTHER_QEMU, fingerprint_of
@@ -64,6 +64,7 @@ def test_without_its_files_it_is_not_ready(good):
     good.kept_memory.unlink()
     assert templates_reconciled() == 1
     assert after(good) == ("stale", FILES_GONE)
+    assert Finding.objects.get(kind="template").state == "repaired"
 
 
 def test_of_a_revision_that_changed_on_disk_nothing_is_cloned(base, good):

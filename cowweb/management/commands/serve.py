@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor  # noqa: TID251 - the loop's o
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.server import Server
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from cowweb.asgi import application
 from cowweb.background import background
+from cowweb.pacing import PacedServer
 from links.addresses import site_address_written
 
 SPARE_THREADS = 32
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         self.address = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}/"  # noqa: S104
         self.port_checked(host, port)
-        server = Server(
+        server = PacedServer(
             application=application,
             endpoints=build_endpoint_description_strings(host=host, port=port),
             signal_handlers=True,

@@ -1,0 +1,62 @@
+"""The looks of every few seconds: what they put right is a finding, and a machine that hangs holds up nobody."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from clones.egress import egress_looked_after
+from clones.machines import process_started
+from hosts.models import Finding
+from hosts.services import local_driver
+from pools.models import Spare, Template
+from tests.clones.conftest import fresh
+
+
+@pytest.fixture
+def held(made, running):
+    """A machine whose connections the kernel's own rules hold."""
+    if not local_driver().egress().holds:
+        pytest.skip("this host cannot hold a machine to its ports")
+    yield (web := running(made("web")))
+    local_driver().egress_end(web.uuid)
+
+
+def has_rules(uuid):
+    return local_driver().egress_kept({uuid: None})[uuid] is not None
+
+
+def test_rules_that_somebody_took_away_are_put_back_and_on_record(held):
+    egress_looked_after()
+    assert not Finding.objects.exists()
+    local_driver().egress_end(held.uuid)
+    egress_looked_after()
+    finding = Finding.objects.get()
+    assert (finding.kind, finding.subject, finding.state) == ("rules", "clone:web", "repaired")
+    assert has_rules(held.uuid)
+
+
+def test_rules_of_a_spare_are_as_well(held):
+    """A spare is a machine that nobody has yet; here it is made of a clone's."""
+    template = Template.objects.create(revision=held.revision, memory_mb=64, cpus=1, fingerprint="f")
+    uuid, record = held.uuid, held.record
+    type(held).objects.filter(pk=held.pk).delete()
+    Spare.objects.create(template=template, uuid=uuid, record=record, status=Spare.Status.READY)
+    local_driver().egress_end(uuid)
+    egress_looked_after()
+    assert Finding.objects.get().subject == f"spare:{uuid.hex[:12]}"
+    assert has_rules(uuid)
+
+
+def test_a_machine_that_hangs_is_taken_for_started_without_being_asked(made, running):
+    web = running(made("web"))
+    pid = web.record["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        process_started(fresh(web))
+        assert time.monotonic() - began < 2
+        assert fresh(web).record["pid"] == pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
