@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from clones.models import Clone
 from hosts.drivers.base import Guest
 from hosts.drivers.deadline import Deadline
-from hosts.drivers.errors import TimedOut
+from hosts.drivers.errors import TimedOut, Unreachable
 from provisioning.checks import looked_at
 from provisioning.header import Check
 from provisioning.models import Run, RunPhase
@@ -52,7 +52,13 @@ class Looks:
     rows: list[Row]
 
     def look(self, check: Check) -> str:
-        return looked_at(check, self.clone, self.guest, cancel=self.work.stop)
+        """A guest that is away for a moment, as while it restarts what is looked at, is waited for too."""
+        try:
+            return looked_at(check, self.clone, self.guest, cancel=self.work.stop)
+        except Unreachable:
+            if self.work.clone.status != Clone.Status.RUNNING:
+                raise
+            return "the guest does not answer"
 
     def write(self) -> None:
         Run.objects.filter(pk=self.work.run.pk).update(checks=[asdict(row) for row in self.rows])

@@ -18,6 +18,7 @@ from provisioning.services import Order, run_named, script_parsed
 
 PARAM = "param."
 SCRIPT_BYTES = 1024 * 1024
+MACHINE_FIELDS = frozenset({"base", "memory", "cpus", "ports", "timeout", "channel", "name"})
 
 
 class RunForm(forms.Form):

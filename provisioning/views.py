@@ -12,7 +12,7 @@ from audit.services import actor_of
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.http import back, told, went_to
 from cowweb.signed import signed_in
-from provisioning.forms import CancelForm, RunForm, SendForm, sent_of, start_of
+from provisioning.forms import MACHINE_FIELDS, CancelForm, RunForm, SendForm, sent_of, start_of
 from provisioning.going_on import run_cancel, run_keep, run_retry
 from provisioning.models import Run
 from provisioning.pages import (
@@ -69,6 +69,7 @@ def run_form(
     parsed = script_parsed(text.encode(errors="replace"), name=given.get("script_name", ""))
     user = signed_in(request)
     context = {**new_context(user, text), **asked_context(user, parsed, text, given), "form": form}
+    context["machine_open"] |= not MACHINE_FIELDS.isdisjoint(form.errors)  # what is wrong there is seen
     return render(request, "provisioning/run_new.html", context, status=status)
 
 

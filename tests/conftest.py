@@ -15,6 +15,7 @@ from audit.services import Actor
 from bases.services import Facts, Source, base_register
 from hosts import services as host_services
 from hosts.drivers.build import BuiltGuest, build_guest
+from tests.support.daemons import Postgres, Redis, postgres_programs, redis_program
 from tests.support.site import Site
 
 
@@ -71,6 +72,22 @@ def served(tmp_path_factory, tiny_guest, guest_cache):
         yield made
     finally:
         made.end()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    if postgres_programs() is None:
+        pytest.skip("PostgreSQL is not there: install the package postgresql")
+    with Postgres() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def redis():
+    if redis_program() is None:
+        pytest.skip("Redis is not there: install the package redis-server")
+    with Redis() as started:
+        yield started
 
 
 @pytest.fixture(autouse=True)

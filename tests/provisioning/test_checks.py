@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from clones.models import Clone
+from hosts.drivers.errors import Unreachable
 from provisioning.going_on import run_retry
 from tests.provisioning.test_going_on import carried, states
 
@@ -90,6 +91,25 @@ def test_a_check_that_never_passes_ends_the_run_at_its_time_and_says_what_was_fo
     assert run.failure == f"The check {check} did not pass within the run's 3 s: {found}"
     assert rows(run) == [(check, "failed", found)]
     assert run.phases.get(name="checks").ms < 8000
+
+
+@pytest.mark.parametrize(("status", "ends"), [("running", "succeeded"), ("failed", "failed")])
+def test_a_guest_that_is_away_for_a_moment_is_waited_for_while_its_machine_runs(
+    on_shell, monkeypatch, status, ends
+):
+    run, _ = on_shell("# kvm-infra-timeout: 20", "# kvm-infra-check: exec:true", "true")
+    looks: list[str] = []
+
+    def away_at_first(*_: object, **__: object) -> str:
+        looks.append("")
+        if len(looks) == 1:
+            Clone.objects.filter(pk=run.clone_id).update(status=status)
+            raise Unreachable("the guest's SSH server went away")
+        return ""
+
+    monkeypatch.setattr("provisioning.checking.looked_at", away_at_first)
+    carried(run)
+    assert (run.status, len(looks)) == (ends, 2 if ends == "succeeded" else 1)
 
 
 def test_a_retry_of_the_checks_does_not_run_the_script_again(on_shell, tmp_path, actor):
