@@ -16,6 +16,8 @@ from bases.signatures import how_checked, keyring_of
 from cowweb.errors import DomainError
 from tests.support.https import https_server
 
+pytestmark = pytest.mark.slow
+
 A, B = "ab" * 32, "cd" * 32
 SUMS = f"{A}  disk.qcow2\n".encode()
 OTHER = f"{B}  disk.qcow2\n".encode()
