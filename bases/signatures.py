@@ -37,7 +37,7 @@ def keyring_of(image: Image) -> Path | None:
 def how_checked(image: Image) -> str:
     """In words, before anything is fetched."""
     if not image.is_signed:
-        return "by digest only: its publisher does not sign the checksums"
+        return "by digest only: no signature over its checksums is known here"
     keyring = keyring_of(image)
     if keyring:
         return f"by digest and signature, with the keys of {keyring.name}"

@@ -12,6 +12,7 @@ from clones.machines import disk_measured, free_guest, guest_of
 from clones.models import Clone, Layer, Snapshot
 from clones.services import Asked, checked_name, clone_moved
 from clones.specs import record_of
+from cowweb.clean import plain_text
 from cowweb.errors import ConflictError, NameTakenError, NotFoundError
 from cowweb.live import ring
 from hosts.drivers.errors import Busy
@@ -161,7 +162,7 @@ def clone_copy_from(*, clone: Clone, remote: str, local: Path, actor: Actor) -> 
 
 
 def clone_logs(*, clone: Clone, lines: int, actor: Actor) -> str:
-    """The tail of the serial console."""
+    """The tail of the serial console, as text that moves nothing where it is printed."""
     with operation(actor, "logs", target=f"clone:{clone.name}", params={"lines": lines}):
         rights.require(actor, rights.SEE, clone)
-        return local_driver().console_tail(clone.folder, lines=lines)
+        return plain_text(local_driver().console_tail(clone.folder, lines=lines))

@@ -22,6 +22,7 @@ from clones.live_branch import live_branched
 from clones.models import Clone
 from clones.services import clone_moved
 from clones.specs import record_of, spec_of
+from cowweb.clean import plain_text
 from cowweb.errors import ConflictError
 from cowweb.live import ring
 from hosts.drivers.base import Channel, Guest, Shell, Size
@@ -246,7 +247,7 @@ class failures_told:
 def last_words(clone: Clone) -> str:
     """The tail of the serial console; empty when there is none."""
     try:
-        return local_driver().console_tail(clone.folder, lines=LAST_WORDS_LINES)
+        return plain_text(local_driver().console_tail(clone.folder, lines=LAST_WORDS_LINES))
     except DriverError:
         return ""
 

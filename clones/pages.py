@@ -16,6 +16,7 @@ from clones.ports import ports_seen
 from clones.services import why_not_live
 from clones.sharing import memory_use_of
 from clones.tree import chain_of
+from cowweb.clean import plain_text
 from cowweb.values import egress_text
 from hosts.errors import DriverError
 from hosts.services import local_driver
@@ -188,6 +189,6 @@ def came_by(clone: Clone) -> str:
 def console_text(clone: Clone) -> str:
     """The serial console's tail, or why there is none."""
     try:
-        return local_driver().console_tail(clone.folder, lines=CONSOLE_LINES)
+        return plain_text(local_driver().console_tail(clone.folder, lines=CONSOLE_LINES))
     except DriverError as error:
         return str(error)

@@ -15,6 +15,7 @@ from provisioning.models import Run
 from provisioning.output import lines_after
 
 POLL_S = 0.05
+COLOURS_END = "\x1b[0m"  # no line of a guest colours or hides the next
 
 
 class Follower:
@@ -32,7 +33,8 @@ class Follower:
         """Writes what came since the last look."""
         while self.run and (lines := lines_after(self.run.pk, self.cursor)):
             for stream, _, text in lines:
-                self.write(f"! {text}" if stream == "stderr" else text)
+                ended = f"{text}{COLOURS_END}" if "\x1b" in text else text
+                self.write(f"! {ended}" if stream == "stderr" else ended)
             self.cursor += len(lines)
 
     def cancel(self) -> None:

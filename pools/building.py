@@ -12,6 +12,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
+from cowweb.clean import plain_text
 from hosts.drivers.agent import AgentGuest, agent_binary, install
 from hosts.drivers.base import Guest
 from hosts.drivers.errors import DriverError
@@ -44,7 +45,11 @@ def template_built(template_id: int) -> None:
         )
         cleared(template)
         template_moved(
-            template_id, to=Status.FAILED, since=Status.BUILDING, failure=str(error), failure_detail=detail
+            template_id,
+            to=Status.FAILED,
+            since=Status.BUILDING,
+            failure=str(error),
+            failure_detail=plain_text(detail),
         )
         raise
     template_moved(

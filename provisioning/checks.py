@@ -10,10 +10,10 @@ import socket
 
 from clones.models import Clone
 from clones.specs import record_of
+from cowweb.clean import plain_text
 from hosts.drivers.base import CancelSignal, Guest
 from hosts.drivers.errors import TimedOut
 from hosts.services import local_driver
-from provisioning.clean import plain_text
 from provisioning.header import Check, ExecCheck, HttpCheck
 
 ANSWER_S = 3.0

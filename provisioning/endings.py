@@ -12,11 +12,11 @@ from clones.machines import clone_removed, clone_started, clone_stopped, guest_o
 from clones.models import Clone
 from clones.reconcile import clone_reconciled
 from clones.services import clone_moved
+from cowweb.clean import plain_text
 from cowweb.errors import ConflictError, DomainError
 from cowweb.live import ring
 from hosts.drivers.errors import Cancelled, DriverError, TimedOut
 from hosts.drivers.run_token import in_words
-from provisioning.clean import plain_text
 from provisioning.models import Run, RunPhase
 from provisioning.output import Recorder
 from provisioning.phases import Steps, run_moved

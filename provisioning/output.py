@@ -10,9 +10,9 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import transaction
 
+from cowweb.clean import Cleaner, plain_text
 from cowweb.live import ring
 from hosts.drivers.base import Stream
-from provisioning.clean import Cleaner, plain_text
 from provisioning.colours import Colours, coloured_after
 from provisioning.models import OutputChunk, Run
 from provisioning.sealed import Veil, secrets_of

@@ -14,7 +14,7 @@ from audit.models import Via
 from audit.services import begin, operation
 from cowweb.errors import DomainError
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 ONE = {
     "actor": "mia",
     "action": "stop",

@@ -17,7 +17,7 @@ from hosts.services import local_driver
 from tests.clones.conftest import fresh
 from tests.support.site import wait_until
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 HOUR = timedelta(hours=1)
 
 

@@ -23,6 +23,7 @@ from hosts.models import Finding
 from tests.clones.conftest import fresh, image, shows, write
 from tests.clones.test_chains import deep, newer  # noqa: F401 - fixtures
 
+pytestmark = pytest.mark.slow
 SECRET = b"the secret of another team, or of the host"
 
 

@@ -13,6 +13,8 @@ from hosts.services import local_driver
 from pools.models import Spare, Template
 from tests.clones.conftest import fresh
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def held(made, running):

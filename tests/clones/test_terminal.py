@@ -17,7 +17,7 @@ from cowweb.asgi import application
 from hosts.models import Job
 from tests.support.shell_guest import shell_guest
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 ANSWER_S = 20
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.site import free_port, wait_until
 
+pytestmark = pytest.mark.slow
+
 PARTS, PART = 640, 1 << 16
 SERVER = f"""
 import sys

@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -11,9 +12,11 @@ import pytest
 from hosts.drivers import cgroups
 from hosts.drivers.egress_rules import group_of
 from hosts.drivers.errors import Refused
+from hosts.drivers.firmware import uefi
 from hosts.drivers.lending import lending_group
+from hosts.drivers.machine_args import FIRMWARE_VARIABLES
 from hosts.drivers.qemu import QemuDriver
-from hosts.drivers.records import MachineStatus, Memory
+from hosts.drivers.records import Boot, BootKind, MachineStatus, Memory
 from tests.drivers.driver_support import TCG, make_image
 from tests.support.in_its_place import as_machine, facts_of, reads, writes
 
@@ -199,3 +202,26 @@ def test_of_a_machine_that_is_gone_nobody_is_the_user(driver, machine):
     assert driver.whose.user_of(record) == group_of(UUID(record.uuid))
     driver.kill(record)
     assert driver.whose.user_of(record) is None
+
+
+def test_a_machine_with_firmware_is_held_as_well_and_goes_on_from_its_saved_memory(driver, machine):
+    """It writes to its firmware's variables, which are its own, and to no other machine's."""
+    other = driver.start(machine("other", boot=Boot(BootKind.UEFI))).record
+    spec = machine(boot=Boot(BootKind.UEFI))
+    record = driver.start(spec).record
+    variables = FIRMWARE_VARIABLES
+    for _ in range(2):
+        facts = facts_of(record.pid)
+        assert set(facts["Uid"].split()) == {str(group_of(spec.uuid))}
+        assert (int(facts["CapEff"], 16), facts["NoNewPrivs"], facts["Seccomp"]) == (0, "1", "2")
+        assert writes(record, spec.folder / variables) and not reads(other, spec.folder / variables)
+        assert not writes(record, uefi().code) and not reads(record, "/etc/shadow")
+        state = spec.folder / "memory.state"
+        driver.save_whole_and_end(record, state)
+        assert stat.S_IMODE(state.stat().st_mode) & 0o077 == 0
+        record = driver.start(
+            replace(spec, memory=Memory(None, shared=False, state=state, paused=True))
+        ).record
+        state.unlink()
+        driver.resume(record)
+    assert driver.status(record) is MachineStatus.RUNNING

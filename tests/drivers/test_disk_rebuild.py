@@ -10,6 +10,8 @@ from hosts.drivers import disk_rebuild, qemu_img
 from hosts.drivers.errors import Cancelled, DriverError, Refused
 from tests.drivers.driver_support import make_image
 
+pytestmark = pytest.mark.slow
+
 
 def write(disk, at, size, pattern):
     command = f"write -P {pattern} {at} {size}"

@@ -19,6 +19,8 @@ from hosts.drivers.egress import denied_in, enforcement, hold, hold_running, let
 from hosts.drivers.egress_rules import FIRST_GROUP, LAST_GROUP, group_of, machine_rules
 from hosts.drivers.errors import DriverError, Refused
 
+pytestmark = pytest.mark.slow
+
 OWN_ADDRESS = "127.0.0.1"
 # Addresses for documentation, two to a network, in another order in each process that tests.
 NETWORKS = cycle([(f"198.51.100.{n + 1}", f"198.51.100.{n + 2}") for n in sample(range(0, 256, 4), 64)])

@@ -12,6 +12,8 @@ import pytest
 from hosts.drivers.egress import enforcement, hold, let_go, seen
 from hosts.drivers.egress_rules import group_of
 
+pytestmark = pytest.mark.slow
+
 SEND = """import socket, sys
 family, address, port = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 one = socket.socket(family, socket.SOCK_DGRAM)

@@ -49,6 +49,7 @@ def test_a_layer_of_ours_stands_on_what_it_was_made_on(tmp_path, make):
             stands_on(disk, other)
 
 
+@pytest.mark.slow
 def test_whatever_is_written_into_its_header_qemu_reads_the_same_or_we_refuse(chain):
     """Seeded. What passes names the base, as qcow2, and no data file, for QEMU as well."""
     disk, base = chain

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from provisioning.clean import Cleaner
+from cowweb.clean import Cleaner
 from tests.provisioning.hostile import KINDS
 from tests.support.websocket import Closed
 

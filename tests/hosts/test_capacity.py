@@ -16,6 +16,8 @@ from pools.models import Pool, Spare, Template
 from pools.refill import pools_refilled
 from tests.clones.conftest import made, running  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 MIB, GIB = 1 << 20, 1 << 30
 USE = HostUse(
     cpus=2,

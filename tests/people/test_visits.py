@@ -10,7 +10,7 @@ from people.models import Visit
 from people.visits import SEEN
 from tests.people.test_sign_in import PASSWORD, app_set_up, later_code, try_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 SECURITY = "/settings/security/"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 

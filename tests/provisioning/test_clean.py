@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies as st
 
-from provisioning.clean import CUT_MARK, LINE_CHARACTERS, Cleaner, cleaned
+from cowweb.clean import CUT_MARK, LINE_CHARACTERS, Cleaner, cleaned
 
 KEPT = [
     ("plain", "plain"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.clean import CUT_MARK, LINE_CHARACTERS
+from cowweb.clean import CUT_MARK, LINE_CHARACTERS
 from provisioning.models import Run
 from provisioning.output import CAP_MARK, Recorder, lines_after
 from provisioning.reading import cast, texts

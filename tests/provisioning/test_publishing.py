@@ -12,6 +12,8 @@ from provisioning.models import Run
 from provisioning.services import Order, run_create
 from tests.provisioning.test_going_on import Died, carried
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_publishes_the_next_revision_of_its_base(on_shell):
     run, _ = on_shell("true", publish="demo")

@@ -15,7 +15,7 @@ from provisioning.output import Recorder
 from provisioning.reading import cast, found, stretch, texts
 from provisioning.retention import outputs_expired
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from provisioning.phases import run_moved
 from provisioning.sealed import HIDDEN, secrets_of
 from provisioning.services import Order, run_again, run_create
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 CANARY = "c4n4ry-0f-4-s3cr3t"
 SCRIPT = b"#!/bin/sh\n# kvm-infra-use: demo\n# kvm-infra-param: TOKEN secret\n# kvm-infra-param: region text = eu\ntrue\n"
 

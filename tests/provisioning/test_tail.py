@@ -8,8 +8,8 @@ import pytest
 from channels.db import database_sync_to_async
 from daphne.server import Server
 
+from cowweb.clean import LINE_CHARACTERS
 from provisioning import tail as tails
-from provisioning.clean import LINE_CHARACTERS
 from provisioning.models import Run
 from provisioning.output import Recorder
 from provisioning.tail import Tail, frame_after

@@ -12,7 +12,7 @@ from quotas.models import Quota
 from quotas.setting import person_account, quota_set, team_account
 from tests.people.conftest import actor_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 MIB = 1 << 20
 
 

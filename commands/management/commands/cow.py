@@ -16,8 +16,11 @@ from audit.services import Actor
 from commands.dispatch import run_command
 from commands.follow import Follower
 from commands.service import Caller
+from cowweb.clean import CONTROLS, plain_text
 from cowweb.errors import DomainError
 from cowweb.people import user_named
+
+ACTED_ON = {chr(code) for code in CONTROLS if code >= 0x7F}  # JSON itself escapes those below
 
 
 def account() -> str:
@@ -39,6 +42,16 @@ def parameters_in(name: str) -> dict[str, str]:
     if not isinstance(given, dict) or not all(isinstance(text, str) for text in given.values()):
         raise DomainError(f"--parameters {name} is no JSON object of texts", field="parameters")
     return given
+
+
+def shown(text: str, *, on_screen: bool) -> str:
+    """A guest's words: whole into a file or pipe; on somebody's terminal they move and copy nothing."""
+    return plain_text(text) if on_screen else text
+
+
+def printable(text: str) -> str:
+    """JSON that a terminal takes for text: what it would act on is written as an escape."""
+    return "".join(f"\\u{ord(letter):04x}" if letter in ACTED_ON else letter for letter in text)
 
 
 class Command(BaseCommand):
@@ -71,11 +84,11 @@ class Command(BaseCommand):
 
     def tell(self, result: dict[str, Any], *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps(result, indent=2, ensure_ascii=False))
+            self.stdout.write(printable(json.dumps(result, indent=2, ensure_ascii=False)))
             return
         for text in (result.get("logs"), result.get("stdout") if "run" not in result else None):
             if text:
-                self.stdout.write(text.rstrip("\n"))
+                self.stdout.write(shown(text.rstrip("\n"), on_screen=self.stdout.isatty()))
         if result.get("stderr") and "run" not in result:
-            self.stderr.write(result["stderr"].rstrip("\n"))
+            self.stderr.write(shown(result["stderr"].rstrip("\n"), on_screen=self.stderr.isatty()))
         (self.stdout if result["success"] else self.stderr).write(result["output"])
