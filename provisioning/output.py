@@ -19,6 +19,7 @@ from provisioning.sealed import Veil, secrets_of
 
 FLUSH_S = 0.05
 FLUSH_LINES = 200
+ASKED_S = 0.3  # what stands so long without a line's end, in a run that reads, is a question
 CAP_MARK = "[the output is longer than this site keeps; the rest is not kept]"
 
 Line = tuple[str, int, str]
@@ -38,11 +39,13 @@ class Recorder:
         self.colours: Colours = {}
         self.start = self.last_flush = time.monotonic()
         self.is_full = False
+        self.asks, self.heard_at = run.interactive, self.start
         self.on_line: OnLine | None = None  # hears each line of the guest with its number
 
     def take(self, stream: Stream, data: bytes) -> None:
         """Bytes as they come."""
         self.bytes += len(data)
+        self.heard_at = time.monotonic()
         self.add(stream, self.cleaners[stream].lines(data))
 
     def add(self, stream: str, lines: list[str]) -> None:
@@ -72,6 +75,11 @@ class Recorder:
         self.flush()
 
     def flush_if_due(self) -> None:
+        if self.asks and time.monotonic() - self.heard_at >= ASKED_S:
+            self.heard_at = time.monotonic()
+            for stream, cleaner in self.cleaners.items():
+                if cleaner.partial:
+                    self.add(stream, cleaner.rest())
         if self.waiting and time.monotonic() - self.last_flush >= FLUSH_S:
             self.flush()
 

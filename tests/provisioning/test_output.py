@@ -71,3 +71,17 @@ def test_a_chunk_is_small_and_compressed(run):
     chunks = OutputChunk.objects.filter(run=run)
     assert max(chunk.line_count for chunk in chunks) <= 200
     assert sum(len(chunk.payload) for chunk in chunks) < 5000
+
+
+@pytest.mark.parametrize("interactive", [True, False])
+def test_a_question_without_a_lines_end_is_shown_where_it_may_be_answered(run, monkeypatch, interactive):
+    monkeypatch.setattr("provisioning.output.ASKED_S", 0.0)
+    run.interactive = interactive
+    recorder = Recorder(run)
+    recorder.take("stdout", b"name? ")
+    recorder.flush_if_due()
+    recorder.flush()
+    assert [text for _, _, text in lines_after(run.pk, 0)] == (["name? "] if interactive else [])
+    recorder.take("stdout", b"hello\n")
+    recorder.close()
+    assert "".join(text for _, _, text in lines_after(run.pk, 0)) == "name? hello"
