@@ -89,8 +89,8 @@ def template_found(clone: Clone) -> Template | None:
         return template
     if pool_of(clone.revision.base).instant and not failed_before(clone):
         template_wanted(clone.revision, **machine)
-        raise ConflictError("no template of this machine yet; one is being built")
-    raise ConflictError("no template of this machine")
+        raise ConflictError("there was no template of this machine yet; one was begun for those after it")
+    raise ConflictError("there was no template of this machine")
 
 
 def failed_before(clone: Clone) -> bool:

@@ -1,7 +1,7 @@
 """The network of one clone: its ports, who answers there, and what it may connect to."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -10,6 +10,7 @@ from clones.egress import egress_set
 from clones.forms import EgressForm, PortForm
 from clones.pages import network_context
 from clones.ports import port_forward
+from clones.services import clone_last_named
 from clones.views import clone_or_404
 from cowweb.errors import DomainError
 from cowweb.http import back, told
@@ -19,8 +20,12 @@ from hosts.errors import DriverError
 
 @require_GET
 def clone_network(request: HttpRequest, name: str) -> HttpResponse:
-    """The ports with their health. Asked for by pages that show them, so nobody knocks unseen."""
-    return render(request, "clones/_ports.html", network_context(clone_or_404(request, name), look=True))
+    """The ports with their health. Asked for by pages that show them, so nobody knocks unseen; also by one
+    that is open while its clone is removed."""
+    clone = clone_last_named(name, actor_of(request))
+    if clone is None:
+        raise Http404(f"Clone {name} not found")
+    return render(request, "clones/_ports.html", network_context(clone, look=clone.is_active))
 
 
 @require_POST

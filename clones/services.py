@@ -87,6 +87,11 @@ def clone_named(name: str, actor: Actor) -> Clone:
     return clone
 
 
+def clone_last_named(name: str, actor: Actor) -> Clone | None:
+    """The newest clone of this name that the actor may see, also a removed one: for pages that are open."""
+    return Clone.objects.visible_to(actor.user).for_list().filter(name=name).order_by("-pk").first()
+
+
 def clone_create(wanted: Wanted, *, actor: Actor) -> Asked:
     """Asks for a clone of a base."""
     return clones_create([wanted], actor=actor)[0]

@@ -30,9 +30,9 @@ def count(site, clone: Clone) -> int:
     return int(site.says(clone, "cat /run/count"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def parent(memory_site):
-    """Counts for as long as this file's tests run."""
+    """Counts for as long as a test runs; its rows are of that test's transaction."""
     made = memory_site.clone("counting")
     memory_site.says(made, COUNT)
     yield made
