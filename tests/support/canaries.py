@@ -91,10 +91,14 @@ def unpacked(session: object) -> str:
 
 
 def processes(but: set[int]) -> Iterator[tuple[str, bytes]]:
+    """All of this machine but these, and what was forked from one of them and is not yet another program."""
+    own = {Path(f"/proc/{pid}/cmdline").read_bytes() for pid in but}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) not in but:
             with suppress(OSError):
                 line = (folder / "cmdline").read_bytes()
+                if line in own:
+                    continue
                 program = line.partition(b"\0")[0].rpartition(b"/")[2].decode(errors="replace")
                 yield f"the arguments of {program}", line
                 yield f"the environment of {program}", (folder / "environ").read_bytes()
