@@ -55,6 +55,16 @@ PAGES = {
 CHECK = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
   .filter(found => ['serious', 'critical'].includes(found.impact))
   .map(found => `${found.id}: ${found.nodes.map(node => node.target.join(' ')).slice(0, 4).join(' | ')}`)"""
+# Each theme and each size once; the other pairs where long tests are asked for.
+LOOKS = [
+    ("light", "wide"),
+    ("dark", "phone"),
+    pytest.param("dark", "wide", marks=pytest.mark.long),
+    pytest.param("light", "phone", marks=pytest.mark.long),
+]
+    ("light", "wide"),
+    ("dark", "phone"),
+}  # by axe: each colour and each layout once, as it takes its time
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 BETWEEN = {"wide": ({"width": 1024, "height": 768}, {"width": 768, "height": 1024}), "phone": ()}
 
@@ -88,8 +98,7 @@ def furnished(served):
     shutil.rmtree(strange.parent)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "size"), LOOKS)
 def test_every_page_looks_as_it_should(
     browser, served, signed_in_state, furnished, picture, troubles, theme, size
 ):

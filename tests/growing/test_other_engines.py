@@ -9,18 +9,21 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 REPRESENTATIVE = [
-    "tests/audit/test_archiving.py",
     "tests/audit/test_chain.py",
     "tests/audit/test_operation.py",
     "tests/audit/test_pages.py",
     "tests/audit/test_parallel_writers.py",
     "tests/bases/test_registry.py",
-    "tests/clones/test_finding_pages.py",
     "tests/cowweb/test_jobs.py",
     "tests/cowweb/test_sockets.py",
+    "tests/provisioning/test_library.py",
+]
+MORE = [
+    "tests/audit/test_archiving.py",
+    "tests/audit/test_looking.py",
+    "tests/clones/test_finding_pages.py",
     "tests/people/test_access.py",
     "tests/pools/test_upkeep.py",
-    "tests/provisioning/test_library.py",
 ]
 # A thread of a test leaves its connection to the garbage collector, and psycopg warns of that.
 LEFT_BY_THREADS = ("-W", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -28,8 +31,9 @@ KEEP_THE_DATABASE = "--reuse-db"  # it goes with its server, and its last connec
 
 
 @pytest.mark.slow
-def test_migrations_services_pages_and_sockets_work_on_both(postgres, redis):
-    env = {**os.environ, "DATABASE_URL": postgres.made("tested"), "REDIS_URL": redis.url}
+@pytest.mark.parametrize("files", [REPRESENTATIVE, pytest.param(MORE, marks=pytest.mark.long)])
+def test_migrations_services_pages_and_sockets_work_on_both(postgres, redis, files):
+    env = {**os.environ, "DATABASE_URL": postgres.made(f"tested{len(files)}"), "REDIS_URL": redis.url}
     argv = [
         sys.executable,
         "-m",
@@ -40,9 +44,7 @@ def test_migrations_services_pages_and_sockets_work_on_both(postgres, redis):
         KEEP_THE_DATABASE,
         *LEFT_BY_THREADS,
     ]
-    done = subprocess.run(
-        [*argv, *REPRESENTATIVE], env=env, cwd=CHECKOUT, capture_output=True, text=True, timeout=400
-    )
+    done = subprocess.run([*argv, *files], env=env, cwd=CHECKOUT, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert " passed" in done.stdout
 
