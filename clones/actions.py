@@ -10,8 +10,9 @@ from clones.busy import busy_with, now
 from clones.grounds import grounds_checked, layer_checked
 from clones.machines import disk_measured, free_guest, guest_of
 from clones.models import Clone, Layer, Snapshot
-from clones.services import Asked, checked_name, clone_moved
+from clones.services import Asked, clone_moved
 from clones.specs import record_of
+from clones.wanted import checked_name
 from cowweb.clean import plain_text
 from cowweb.errors import ConflictError, NameTakenError, NotFoundError
 from cowweb.live import ring

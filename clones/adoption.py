@@ -21,7 +21,7 @@ from bases.models import BaseRevision
 from clones.chain_models import Layer
 from clones.leftovers import MARK_LENGTH, marked
 from clones.models import Clone
-from clones.services import checked_name
+from clones.wanted import checked_name
 from cowweb.errors import ConflictError, ForbiddenError, NameTakenError
 from cowweb.live import ring
 from hosts.drivers.errors import DriverError

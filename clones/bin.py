@@ -23,7 +23,8 @@ from clones.lease_models import Binned
 from clones.lease_terms import lease_begun
 from clones.machines import clone_removed, disk_measured, failures_told, process_ended
 from clones.models import Clone
-from clones.services import Asked, asked, checked_name, checked_room_for_another, clone_moved
+from clones.services import Asked, asked, clone_moved
+from clones.wanted import checked_name, checked_room_for_another
 from cowweb.errors import ConflictError, NameTakenError, NotFoundError
 from cowweb.live import ring
 from hosts.jobs import enqueue

@@ -2,7 +2,7 @@
 
 from django import forms
 
-from clones.services import Wanted
+from clones.wanted import Wanted
 
 
 class ChildForm(forms.Form):

@@ -20,7 +20,8 @@ from bases.models import BaseImage, BaseRevision, Stage
 from bases.services import curators_only
 from clones.busy import RESHAPE, busy_taken, busy_words
 from clones.models import Clone, DiskTask
-from clones.services import Asked, checked_name
+from clones.services import Asked
+from clones.wanted import checked_name
 from cowweb.errors import ConflictError, NameTakenError, NotFoundError
 from cowweb.live import ring
 from hosts.jobs import enqueue

@@ -15,8 +15,8 @@ from django.db import transaction
 
 from audit.services import SYSTEM, Actor, operation
 from clones.models import Clone
-from clones.services import checked_egress
 from clones.specs import egress_of, record_of
+from clones.wanted import checked_egress
 from cowweb.errors import ConflictError
 from cowweb.live import ring
 from cowweb.values import egress_text

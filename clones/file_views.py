@@ -13,7 +13,7 @@ from audit.services import Actor, actor_of
 from clones.file_models import FileCopy
 from clones.files import Sent, copy_in, copy_out, folder_listed, remote_checked
 from clones.models import Clone
-from clones.services import clone_named
+from clones.named import clone_named
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.http import back, told
 from cowweb.signed import signed_in

@@ -5,7 +5,7 @@ from django import forms
 from clones.leases import MOST_HOURS, Length
 from clones.lending import Whom
 from clones.models import Clone
-from clones.services import Wanted
+from clones.wanted import Wanted
 from cowweb.values import InvalidValue, egress_ports, machine_name, memory_mb
 
 PATHS = [

@@ -8,9 +8,9 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.services import actor_of
 from clones.egress import egress_set
 from clones.forms import EgressForm, PortForm
+from clones.named import clone_last_named
 from clones.pages import network_context
 from clones.ports import port_forward
-from clones.services import clone_last_named
 from clones.views import clone_or_404
 from cowweb.errors import DomainError
 from cowweb.http import back, told

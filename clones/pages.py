@@ -13,9 +13,9 @@ from audit.models import AuditEntry, AuditEntryQuerySet
 from bases.models import BaseImage
 from clones.models import Clone, CloneQuerySet
 from clones.ports import ports_seen
-from clones.services import why_not_live
 from clones.sharing import memory_use_of
 from clones.tree import chain_of
+from clones.wanted import why_not_live
 from cowweb.clean import plain_text
 from cowweb.values import egress_text
 from hosts.errors import DriverError

@@ -21,7 +21,7 @@ from audit.services import Actor, Operation, Result, finish, operation
 from clones.actions import require
 from clones.machines import shell_of
 from clones.models import Clone
-from clones.services import clone_named
+from clones.named import clone_named
 from cowweb.errors import DomainError
 from cowweb.live import RIGHTS
 from cowweb.threads import in_thread

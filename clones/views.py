@@ -18,6 +18,7 @@ from clones.file_views import files_context
 from clones.forms import CloneForm, SnapshotForm
 from clones.leases import lease_extend
 from clones.models import Clone
+from clones.named import clone_named
 from clones.pages import (
     clone_page,
     console_text,
@@ -27,15 +28,7 @@ from clones.pages import (
     sharing_context,
 )
 from clones.saved import state_restore, state_save
-from clones.services import (
-    Asked,
-    clone_named,
-    clone_remove,
-    clone_restart,
-    clone_start,
-    clone_stop,
-    clones_create,
-)
+from clones.services import Asked, clone_remove, clone_restart, clone_start, clone_stop, clones_create
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.http import back, told, went_to
 from cowweb.signed import signed_in

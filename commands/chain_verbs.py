@@ -14,7 +14,8 @@ from clones.chains import (
     revision_wanted,
 )
 from clones.models import DiskTask
-from clones.services import Asked, clone_named
+from clones.named import clone_named
+from clones.services import Asked
 from commands.base_verbs import flag, number
 from commands.language import Command
 from commands.service import Caller, Result

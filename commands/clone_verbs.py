@@ -8,16 +8,10 @@ from django.conf import settings
 from bases.references import warning_of
 from clones.actions import clone_pause, clone_resume, snapshot_create, snapshot_restore
 from clones.models import Clone
+from clones.named import clone_named
 from clones.saved import state_restore, state_save
-from clones.services import (
-    Asked,
-    Wanted,
-    clone_named,
-    clone_restart,
-    clone_start,
-    clone_stop,
-    clones_create,
-)
+from clones.services import Asked, clone_restart, clone_start, clone_stop, clones_create
+from clones.wanted import Wanted
 from commands.base_verbs import flag, megabytes, number
 from commands.language import Command
 from commands.service import Caller, Result

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bases.imports import import_target
 from clones.actions import clone_copy_from, clone_copy_to, clone_execute, clone_logs
-from clones.services import clone_named
+from clones.named import clone_named
 from commands.base_verbs import number
 from commands.language import Command
 from commands.service import Caller, Result

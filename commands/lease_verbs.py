@@ -6,7 +6,8 @@ from bases.models import BaseImage
 from clones.bin import binned_named, clone_bin, clone_purge, clone_undelete
 from clones.leases import Length, clone_terms, lease_extend, lease_of, policy_of, policy_set
 from clones.models import Clone
-from clones.services import clone_named, clone_remove
+from clones.named import clone_named
+from clones.services import clone_remove
 from commands.base_verbs import flag, number
 from commands.clone_verbs import finished
 from commands.language import Command

@@ -1,8 +1,8 @@
 """The verbs about what a clone may reach, and what of it may be reached."""
 
 from clones.egress import egress_set
+from clones.named import clone_named
 from clones.ports import port_forward
-from clones.services import clone_named
 from commands.base_verbs import number
 from commands.language import Command
 from commands.service import Caller, Result

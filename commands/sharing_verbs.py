@@ -1,7 +1,7 @@
 """The verbs that give clones to others, for a while or for good."""
 
 from clones.lending import Whom, clone_share, clone_transfer, clone_unshare
-from clones.services import clone_named
+from clones.named import clone_named
 from commands.language import Command
 from commands.service import Caller, Result
 

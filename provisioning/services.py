@@ -17,7 +17,7 @@ from audit.services import Actor, operation
 from bases.models import BaseImage
 from bases.services import base_open, curators_only
 from clones.admission import admitted
-from clones.services import Wanted, checked_name, clone_row
+from clones.wanted import Wanted, checked_name, clone_row
 from cowweb.errors import DomainError, NameTakenError, NotFoundError
 from cowweb.live import ring
 from hosts.jobs import enqueue

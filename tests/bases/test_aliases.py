@@ -6,7 +6,8 @@ from audit.models import AuditEntry
 from bases.aliases import alias_move, alias_remove, alias_roll_back
 from bases.models import BaseAlias, BaseImage, BaseRevision
 from bases.services import Source, base_edit, base_ready, base_revise
-from clones.services import Wanted, clone_create
+from clones.services import clone_create
+from clones.wanted import Wanted
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
 
 

@@ -18,7 +18,8 @@ from bases.life import (
 from bases.models import BaseImage, BaseRevision, RevisionMove
 from bases.references import warning_of
 from bases.services import Facts, Source, base_mark, base_ready, base_register, base_revise
-from clones.services import Wanted, clone_create
+from clones.services import clone_create
+from clones.wanted import Wanted
 from cowweb.errors import ConflictError, DomainError, ForbiddenError
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,9 @@ from django.conf import settings
 from bases.models import BaseImage
 from bases.services import Facts, Source, base_register
 from clones.models import Clone
-from clones.services import Wanted, clone_create
+from clones.services import clone_create
 from clones.specs import spec_of
+from clones.wanted import Wanted
 from hosts.jobs import work
 from hosts.services import local_driver
 

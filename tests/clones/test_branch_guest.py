@@ -6,7 +6,8 @@ from django.conf import settings
 from bases.services import Facts, Source, base_register
 from clones.machines import guest_of
 from clones.models import Clone
-from clones.services import Wanted, clone_create
+from clones.services import clone_create
+from clones.wanted import Wanted
 from hosts.jobs import work
 from hosts.services import local_driver
 from tests.clones.conftest import fresh

@@ -8,7 +8,8 @@ from django.db.models import ProtectedError
 from audit.models import AuditEntry
 from clones import branching
 from clones.models import Clone, Layer
-from clones.services import Wanted, clone_create, clone_remove, clone_start
+from clones.services import clone_create, clone_remove, clone_start
+from clones.wanted import Wanted
 from cowweb.errors import ConflictError, NotFoundError
 from hosts.jobs import queued_ids, work
 from hosts.services import local_driver

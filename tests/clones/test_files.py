@@ -9,7 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from clones.file_models import FileCopy
 from clones.files import forgotten
 from clones.models import Clone
-from clones.services import Wanted, clone_create
+from clones.services import clone_create
+from clones.wanted import Wanted
 from commands.dispatch import run_command
 from commands.service import Caller
 from hosts.jobs import work

@@ -9,7 +9,8 @@ from audit.models import AuditEntry
 from bases.services import Facts, Source, base_register
 from clones.disk_watch import FULL, disks_measured, full_disks_looked_after
 from clones.models import Clone
-from clones.services import Wanted, clone_create
+from clones.services import clone_create
+from clones.wanted import Wanted
 from hosts.jobs import work
 from hosts.services import local_driver
 from tests.clones.conftest import fresh

@@ -14,7 +14,8 @@ from clones.lease_terms import until
 from clones.lease_upkeep import leases_looked_after
 from clones.leases import Length, lease_extend, policy_set
 from clones.models import Clone
-from clones.services import Wanted, clone_create
+from clones.services import clone_create
+from clones.wanted import Wanted
 from commands.dispatch import run_command
 from commands.service import Caller
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, QuotaError

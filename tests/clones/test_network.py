@@ -9,7 +9,7 @@ from clones import egress, ports
 from clones.egress import egress_ended, egress_looked_after, egress_set
 from clones.models import Clone
 from clones.ports import answering
-from clones.services import checked_egress
+from clones.wanted import checked_egress
 from cowweb.errors import UnsupportedError
 from cowweb.values import InvalidValue, egress_ports, egress_text
 from hosts.drivers import egress as rules

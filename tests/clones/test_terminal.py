@@ -12,7 +12,8 @@ from django.test import Client
 from audit.models import AuditEntry
 from clones import terminal
 from clones.models import Clone
-from clones.services import Wanted, clone_create
+from clones.services import clone_create
+from clones.wanted import Wanted
 from cowweb.asgi import application
 from hosts.models import Job
 from tests.support.shell_guest import shell_guest

@@ -7,8 +7,9 @@ import pytest
 from bases.models import BaseImage
 from bases.services import Facts, Source, base_register
 from clones.models import Clone
-from clones.services import Wanted, clone_create
+from clones.services import clone_create
 from clones.survey import site_surveyed
+from clones.wanted import Wanted
 from cowweb.errors import DomainError
 from hosts.jobs import work
 from hosts.services import local_driver

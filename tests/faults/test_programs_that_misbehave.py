@@ -9,7 +9,8 @@ import pytest
 from bases.models import BaseImage, BaseRevision
 from bases.services import Facts, Source, base_register
 from clones.models import Clone
-from clones.services import Wanted, clone_create
+from clones.services import clone_create
+from clones.wanted import Wanted
 from cowweb.errors import DomainError
 from hosts.drivers import process, qemu_img
 from hosts.drivers.errors import DriverError

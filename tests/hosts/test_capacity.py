@@ -6,7 +6,8 @@ import time
 import pytest
 
 from clones.models import Clone
-from clones.services import Wanted, clone_start, clones_create
+from clones.services import clone_start, clones_create
+from clones.wanted import Wanted
 from cowweb.errors import HostFullError
 from hosts.capacity import OVERHEAD, Capacity, Machine, capacity_measured, capacity_now
 from hosts.drivers.records import HostUse

@@ -4,7 +4,8 @@ import pytest
 
 from bases.models import BaseImage
 from clones.models import Clone, DiskTask
-from clones.services import Wanted, clone_create
+from clones.services import clone_create
+from clones.wanted import Wanted
 from pools.models import Spare, Template
 from provisioning.library import Draft, script_save
 from provisioning.models import Run

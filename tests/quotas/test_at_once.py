@@ -32,7 +32,8 @@ from bases.services import Facts, Source, base_register
 from clones.bin import clone_undelete
 from clones.lending import Whom, clone_transfer
 from clones.models import Binned, Clone
-from clones.services import Wanted, clones_create
+from clones.wanted import Wanted
+from clones.services import clones_create
 from django.utils import timezone
 from cowweb.errors import DomainError
 from people.models import Membership, Team

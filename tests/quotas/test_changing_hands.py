@@ -6,7 +6,8 @@ from django.utils import timezone
 from clones.bin import clone_undelete
 from clones.lending import Whom, clone_transfer
 from clones.models import Binned, Clone, Layer
-from clones.services import Wanted, clones_create
+from clones.services import clones_create
+from clones.wanted import Wanted
 from cowweb.errors import QuotaError
 from quotas.models import Quota
 from quotas.setting import person_account, quota_set, team_account

@@ -8,7 +8,8 @@ from django.utils import timezone
 from audit.models import AuditEntry
 from bases.models import BaseImage
 from clones.models import Clone
-from clones.services import Wanted, clone_start, clones_create
+from clones.services import clone_start, clones_create
+from clones.wanted import Wanted
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError, QuotaError
 from people.models import Membership
 from pools.models import Spare, Template

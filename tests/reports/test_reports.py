@@ -8,7 +8,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from clones.models import Activity, Clone, MachineHours
-from clones.services import Wanted, clone_create
+from clones.services import clone_create
+from clones.wanted import Wanted
 from commands.dispatch import run_command
 from commands.service import Caller
 from cowweb.tables import csv_text

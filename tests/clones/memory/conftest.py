@@ -19,7 +19,8 @@ from bases.management.commands.build_base import facts_of
 from bases.services import Source, base_register
 from clones.machines import guest_of
 from clones.models import Clone
-from clones.services import Asked, Wanted, clone_create
+from clones.services import Asked, clone_create
+from clones.wanted import Wanted
 from hosts import services as host_services
 from hosts.drivers.qemu import QemuDriver
 from hosts.jobs import work

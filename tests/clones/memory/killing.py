@@ -26,7 +26,8 @@ from audit.models import Via  # noqa: E402
 from audit.services import Actor  # noqa: E402
 from clones.leftovers import leftovers_cleared  # noqa: E402
 from clones.models import Clone  # noqa: E402
-from clones.services import Wanted, clone_create, clone_remove  # noqa: E402
+from clones.services import clone_create, clone_remove  # noqa: E402
+from clones.wanted import Wanted  # noqa: E402
 from hosts import services  # noqa: E402
 from hosts.drivers.qemu import QemuDriver  # noqa: E402
 from hosts.jobs import queued_ids, requeue_orphans, this_worker, work  # noqa: E402

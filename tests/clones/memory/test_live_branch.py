@@ -6,7 +6,8 @@ import pytest
 
 from clones import live_branch
 from clones.models import Clone, Layer
-from clones.services import Wanted, clone_create, clone_remove as remove
+from clones.services import clone_create, clone_remove as remove
+from clones.wanted import Wanted
 from cowweb.errors import ConflictError, DomainError
 from hosts.drivers.errors import DriverError
 from hosts.jobs import work

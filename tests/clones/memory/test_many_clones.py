@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from clones.services import Wanted, clone_remove, clones_create
+from clones.services import clone_remove, clones_create
+from clones.wanted import Wanted
 from hosts.drivers.agent import AgentGuest
 from hosts.services import local_driver
 from pools.models import Spare, Template
