@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.database import new_database
+
 pytestmark = pytest.mark.slow
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-WRITERS, COMMANDS = 3, 40
+WRITERS, COMMANDS = 3, 25
 WRITE = f"""
 import django; django.setup()
 from audit.services import SYSTEM, operation
@@ -35,7 +37,9 @@ def environment(tmp_path):
     if url.startswith("postgres"):
         found["DATABASE_URL"] = f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dwriters"
         subprocess.run(["psql", url, "-qc", "CREATE SCHEMA writers"], check=True)
-    run(found, "manage.py", "migrate", "-v", "0")
+        run(found, "manage.py", "migrate", "-v", "0")
+    else:
+        new_database(tmp_path)
     yield found
     if url.startswith("postgres"):
         subprocess.run(["psql", url, "-qc", "DROP SCHEMA writers CASCADE"], check=True, capture_output=True)

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.support.database import new_database
+
 pytestmark = pytest.mark.slow
 
 SPARES, PROCESSES = 40, 4
@@ -15,12 +17,10 @@ PROGRAM = f"""
 import json, os, sys
 import django
 django.setup()
-from django.core.management import call_command
 from django.db import connection
 from bases.models import BaseImage, BaseRevision
 from pools.models import Pool, Spare, Template
 from pools.spares import spare_taken
-call_command("migrate", verbosity=0)
 base = BaseImage.objects.create(name="demo")
 revision = BaseRevision.objects.create(base=base, number=1, digest="0" * 64, virtual_size=1, file_size=1)
 template = Template.objects.create(revision=revision, memory_mb=64, cpus=1, fingerprint="f", status="ready")
@@ -46,6 +46,7 @@ print(json.dumps([pool.taken, pool.missed]))
 
 
 def test_processes_that_ask_at_once_never_get_the_same_spare(tmp_path):
+    new_database(tmp_path)
     env = {**os.environ, "COWWEB_DATA": str(tmp_path), "DJANGO_SETTINGS_MODULE": "cowweb.settings"}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True, timeout=120

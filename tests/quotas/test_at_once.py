@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.support.database import new_database
+
 pytestmark = pytest.mark.slow
 
 REQUESTS = 50
@@ -126,6 +128,7 @@ def raced(cases, data, **more):
 
 
 def test_of_fifty_requests_for_the_last_place_one_wins(tmp_path):
+    new_database(tmp_path)
     assert list(raced(ON_SQLITE, tmp_path)) == [(1, REQUESTS - 1, [2])] * len(ON_SQLITE)
 
 

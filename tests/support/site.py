@@ -27,6 +27,7 @@ from typing import Any
 
 from hosts.drivers.adopt import running_machines
 from hosts.drivers.lifecycle import kill
+from tests.support.database import new_database
 from tests.support.http import Person
 from tests.support.websocket import WebSocket
 
@@ -77,7 +78,9 @@ class Site:
         return result
 
     def up(self) -> None:
-        """As `make run` does: migrates, prepares, serves."""
+        """As `make run` does: migrates, prepares, serves. A database of its own kind begins as all others do."""
+        if "DATABASE_URL" not in self.env:
+            new_database(self.data)
         self.start("up")
 
     def serve(self) -> None:
