@@ -23,7 +23,7 @@ from hosts.drivers.base import Driver, Guest
 from hosts.drivers.build import BuiltGuest, GuestKind, build_guest
 from hosts.drivers.errors import DriverError
 from hosts.drivers.keys import make_identity
-from hosts.drivers.load import driver_for
+from hosts.drivers.load import ACCELERATOR_CACHE, driver_for
 from hosts.drivers.records import Boot, MachineSpec, Memory, Started
 
 READY_S = 600.0
@@ -76,18 +76,44 @@ def said(line: str) -> None:
 
 @contextlib.contextmanager
 def bed(folder: Path, kind: GuestKind) -> Iterator["Bed"]:
-    """A folder for machines of this guest. Whatever still runs in it at the end is ended."""
-    guest = build_guest(kind, cache=cache_folder(), progress=said)
-    probed = cache_folder() / "bench"
-    probed.mkdir(parents=True, exist_ok=True)
-    driver = driver_for("qemu", data=probed, probe_kernel=lambda: guest.kernel)
-    with tempfile.TemporaryDirectory(prefix="cowweb-bench-", dir=MEMORY_FILES) as memory:
-        place = Bed(driver, guest, folder, Path(memory))
-        try:
-            yield place
-        finally:
-            for record in driver.running(folder):
-                driver.kill(record)
+    """A folder for machines of this guest, each of them confined as a site's is. Whatever still runs in it at
+    the end is ended."""
+    built = build_guest(kind, cache=cache_folder(), progress=said)
+    with (
+        tempfile.TemporaryDirectory(prefix="cowweb-bench-", dir=MEMORY_FILES) as memory,
+        machines_in(folder, stored(built, folder / "store"), Path(memory)) as place,
+    ):
+        yield place
+
+
+@contextlib.contextmanager
+def machines_in(data: Path, guest: BuiltGuest, memory: Path) -> Iterator["Bed"]:
+    """The same in the folders of a site."""
+    probed = cache_folder() / "bench" / ACCELERATOR_CACHE
+    if probed.exists():
+        shutil.copy(probed, data)  # the same host and kernel: the verdict holds here too
+    driver = driver_for("qemu", data=data, probe_kernel=lambda: guest.kernel, memory=memory)
+    folder = data / "machines"
+    folder.mkdir()
+    try:
+        yield Bed(driver, guest, folder, memory)
+    finally:
+        probed.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copy(data / ACCELERATOR_CACHE, probed)
+        for record in driver.running(folder):
+            driver.kill(record)
+
+
+def stored(guest: BuiltGuest, store: Path) -> BuiltGuest:
+    """The guest's files among those that machines may be lent."""
+    store.mkdir()
+    here = {}
+    for name in ("disk", "kernel", "initrd"):
+        if path := getattr(guest, name):
+            here[name] = store / path.name
+            shutil.copyfile(path, here[name])
+    return replace(guest, **here)
 
 
 @dataclass(frozen=True, slots=True)

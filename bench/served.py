@@ -14,8 +14,9 @@ from uuid import uuid4
 
 from bench.harness import Comparison, Options, Reach, measured
 from bench.listening import listening
-from bench.machines import Saved, bed
+from bench.machines import Saved, cache_folder, machines_in, said
 from bench.site import Site, served
+from hosts.drivers.build import GuestKind, build_guest
 
 ROUNDS = 10
 PUSHED_S = 120.0
@@ -24,13 +25,20 @@ PUSHED, DRIVER, BEFORE = "POST to running, pushed", "driver, to the identity", "
 
 def benchmark(folder: Path, options: Options) -> Iterator[Comparison]:
     rounds = options.rounds or ROUNDS
-    kind = "debian" if options.debian else "tiny"
-    machines_folder = folder / "machines"
-    machines_folder.mkdir()
-    with bed(machines_folder, kind) as machines, served(folder / "site") as site:
+    kind: GuestKind = "debian" if options.debian else "tiny"
+    with served(folder / "site") as site:
         site.done("registered", kind)
         saved = Saved(**{name: Path(path) for name, path in site.done("template").items()})
         site.done("spares", rounds + 1)  # the first is not counted
+        yield compared(kind, *in_turn(site, saved, kind, rounds))
+
+
+def in_turn(
+    site: Site, saved: Saved, kind: GuestKind, rounds: int
+) -> tuple[dict[str, list[float]], list[str]]:
+    """Samples of the driver's own way and the site's, and by which way the site's clones came."""
+    guest = build_guest(kind, cache=cache_folder(), progress=said)
+    with machines_in(site.data, guest, saved.memory.parent) as machines:
         samples: dict[str, list[float]] = {DRIVER: [], PUSHED: [], BEFORE: []}
         ways: list[str] = []
         for number in range(rounds + 1):
@@ -44,7 +52,7 @@ def benchmark(folder: Path, options: Options) -> Iterator[Comparison]:
                 samples[DRIVER].append(times["identity"])
                 samples[PUSHED].append(running)
                 samples[BEFORE].append(created)
-        yield compared(kind, samples, ways)
+        return samples, ways
 
 
 def compared(kind: str, samples: dict[str, list[float]], ways: list[str]) -> Comparison:

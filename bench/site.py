@@ -24,15 +24,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 from bench.machines import cache_folder
+from hosts.drivers.load import ACCELERATOR_CACHE
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 UP_S = 180.0
 CSRF = "b" * 32
-VERDICT = "accelerator.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
+    data: Path
     environment: dict[str, str]
     port: int
     cookie: str
@@ -68,7 +69,7 @@ class Site:
 def served(data: Path) -> Iterator[Site]:
     """Migrates, makes an administrator and their session, serves; everything is ended and removed after."""
     data.mkdir(parents=True)
-    probed = cache_folder() / "bench" / VERDICT
+    probed = cache_folder() / "bench" / ACCELERATOR_CACHE
     if probed.exists():
         shutil.copy(probed, data)  # the same host and kernel: the verdict holds there too
     environment = {**os.environ, "COWWEB_DATA": str(data), "DJANGO_SETTINGS_MODULE": "cowweb.settings"}
@@ -80,7 +81,7 @@ def served(data: Path) -> Iterator[Site]:
         server = subprocess.Popen(argv, cwd=CHECKOUT, env=environment, stdout=log, stderr=log)
     try:
         wait_open(port, server)
-        yield Site(environment, port, cookie, server.pid)
+        yield Site(data, environment, port, cookie, server.pid)
     finally:
         server.terminate()
         server.wait(30)
