@@ -10,20 +10,20 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 REPRESENTATIVE = [
     "tests/audit/test_chain.py",
-    "tests/audit/test_operation.py",
-    "tests/audit/test_pages.py",
     "tests/audit/test_parallel_writers.py",
     "tests/bases/test_registry.py",
     "tests/cowweb/test_jobs.py",
     "tests/cowweb/test_sockets.py",
-    "tests/provisioning/test_library.py",
 ]
 MORE = [
     "tests/audit/test_archiving.py",
     "tests/audit/test_looking.py",
+    "tests/audit/test_operation.py",
+    "tests/audit/test_pages.py",
     "tests/clones/test_finding_pages.py",
     "tests/people/test_access.py",
     "tests/pools/test_upkeep.py",
+    "tests/provisioning/test_library.py",
 ]
 # A thread of a test leaves its connection to the garbage collector, and psycopg warns of that.
 LEFT_BY_THREADS = ("-W", "ignore::pytest.PytestUnraisableExceptionWarning")
