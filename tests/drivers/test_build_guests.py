@@ -86,6 +86,7 @@ def test_no_password_is_accepted_and_none_is_set(machine):
     assert "Authentications that can continue: publickey\n" in asked.stderr.replace("\r", "")
 
 
+@pytest.mark.long
 def test_it_reboots_from_inside_and_keeps_its_keys_and_files(machine):
     first = machine.out(BOOT_ID)
     machine.out("echo kept > /root/file; sync")
@@ -104,6 +105,7 @@ def test_the_power_button_ends_it(machine):
     assert powers_off(machine)
 
 
+@pytest.mark.long
 def test_its_disk_starts_by_bios_too_and_in_little_memory(tiny, tmp_path):
     folder: Path = tmp_path / "bios-tiny"
     folder.mkdir()

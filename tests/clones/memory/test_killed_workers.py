@@ -14,7 +14,7 @@ from django.core import serializers
 from pools.models import Template
 
 pytestmark = [pytest.mark.guest, pytest.mark.django_db]
-ROUNDS = 12
+ROUNDS = 24 if os.environ.get("COWWEB_LONG_TESTS") else 6
 KILLING = Path(__file__).with_name("killing.py")
 
 
