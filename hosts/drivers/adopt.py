@@ -16,6 +16,7 @@ from hosts.drivers.processes import identify
 from hosts.drivers.records import MachineRecord
 
 UUID_OPTION = "-uuid"
+DELETED = " (deleted)"  # the kernel's word
 
 
 def running_machines(root: Path) -> tuple[MachineRecord, ...]:
@@ -56,8 +57,8 @@ def _uuid_of(arguments: list[str]) -> UUID | None:
 
 
 def _folder(pid: int) -> Path | None:
-    """QEMU runs in its machine's folder."""
+    """QEMU runs in its machine's folder, also one that was deleted under it, and perhaps made again."""
     try:
-        return Path(f"/proc/{pid}/cwd").readlink()
+        return Path(str(Path(f"/proc/{pid}/cwd").readlink()).removesuffix(DELETED))
     except OSError:
         return None
