@@ -65,7 +65,7 @@ format_templates() {
 }
 
 # What waits more than it works runs side by side; the tests of a module share their guest.
-test_fast() { tested -q -n 2 --dist worksteal -m "not slow and not guest and not browser"; }
+test_fast() { tested -q -n 3 --dist worksteal -m "not slow and not guest and not browser"; }
 test_quick() { tested -q -n 3 --dist worksteal -m "not guest and not browser"; }
 test_guests() { tested -q -n 3 --dist loadfile -m "guest or browser"; }
 
