@@ -10,6 +10,8 @@ from clones.services import clone_create
 from clones.wanted import Wanted
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
 
+pytestmark = pytest.mark.slow
+
 
 def number(reference):
     return base_ready(reference)[1].number

@@ -15,7 +15,7 @@ from hosts.jobs import work
 from people.models import Membership, Team
 from tests.clones.conftest import fresh, shows, write
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hosts.jobs import queued_ids, work
 from people.models import Membership, Team
 from tests.clones.conftest import fresh
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 HOUR = timedelta(hours=1)
 
 

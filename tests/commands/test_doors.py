@@ -9,7 +9,7 @@ from django.test import Client
 
 from audit.models import AuditEntry
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 def shell(line, *options):

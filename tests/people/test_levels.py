@@ -16,7 +16,7 @@ from people.rights import OWN, SEE, USE
 from provisioning.models import Run
 from tests.people.conftest import actor_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 import time
 
+import pytest
 from hypothesis import given, strategies as st
 
 from provisioning.difference import compared
+
+pytestmark = pytest.mark.slow
 
 LINES = st.lists(st.sampled_from(["a", "b", "c", "", "  a"]), max_size=40).map("\n".join)
 

@@ -12,6 +12,8 @@ from provisioning.launch import launch_of
 from provisioning.parameters import parameters_read, shown_values, values_of
 from provisioning.sealed import HIDDEN, Veil
 
+pytestmark = pytest.mark.slow
+
 CANARY = "c4n4ry-$(id)'\"`\\-%s"
 DECLARED = (
     Param("region", default="eu-1"),

@@ -29,7 +29,7 @@ from quotas.setting import DEFAULT, default_account, person_account, quota_set, 
 from quotas.usage import used_by
 from tests.people.conftest import actor_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 SCRIPT = b"#!/bin/sh\n# kvm-infra-use: demo\n# kvm-infra-timeout: 90\ntrue\n"
 
 

@@ -12,7 +12,7 @@ from quotas.pages import live_context
 from quotas.raises import raises_for
 from tests.people.conftest import actor_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 @pytest.fixture
