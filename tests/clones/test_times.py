@@ -75,6 +75,15 @@ def test_the_page_says_how_it_came_and_that_its_identity_is_its_own(client, admi
     assert "template " in text and "?tab=pool" in text
 
 
+@pytest.mark.parametrize("path", ["/", "/clones/", "/clones/web/"])
+def test_one_that_was_ready_at_once_is_drawn_with_its_time(client, admin, machine, path):
+    """Its guest answered before it ran, so waiting for it took no time at all."""
+    clone = Clone.objects.get(name="web")
+    assert clone.ready_ms == 0 and clone.total_ms
+    client.force_login(admin)
+    assert f"{clone.total_ms:.0f} ms" in client.get(path).text
+
+
 def test_a_boot_says_why_it_was_not_quicker(client, admin, base):  # noqa: F811
     clone_row(base, admin, "slow", way_reason="no template of this machine", **COLD)
     client.force_login(admin)
