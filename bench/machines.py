@@ -190,6 +190,8 @@ class Bed:
         time.sleep(REST_S)
         state = spec.folder / "devices.state"
         self.driver.save_and_end(alive.started.record, state)
+        for file in (spec.disk, state):
+            file.chmod(0o400)  # nobody's own any more: others are lent it
         took = (time.perf_counter() - start) * 1000
         return Saved(spec.disk, spec.memory.file if spec.memory else spec.disk, state, took)
 
