@@ -81,19 +81,19 @@ def bed(folder: Path, kind: GuestKind) -> Iterator["Bed"]:
     built = build_guest(kind, cache=cache_folder(), progress=said)
     with (
         tempfile.TemporaryDirectory(prefix="cowweb-bench-", dir=MEMORY_FILES) as memory,
-        machines_in(folder, stored(built, folder / "store"), Path(memory)) as place,
+        machines_in(folder, "clones", stored(built, folder / "store"), Path(memory)) as place,
     ):
         yield place
 
 
 @contextlib.contextmanager
-def machines_in(data: Path, guest: BuiltGuest, memory: Path) -> Iterator["Bed"]:
-    """The same in the folders of a site."""
+def machines_in(data: Path, name: str, guest: BuiltGuest, memory: Path) -> Iterator["Bed"]:
+    """The same in a folder of this name within a site's."""
     probed = cache_folder() / "bench" / ACCELERATOR_CACHE
     if probed.exists():
         shutil.copy(probed, data)  # the same host and kernel: the verdict holds here too
     driver = driver_for("qemu", data=data, probe_kernel=lambda: guest.kernel, memory=memory)
-    folder = data / "machines"
+    folder = data / name
     folder.mkdir()
     try:
         yield Bed(driver, guest, folder, memory)

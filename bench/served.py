@@ -38,7 +38,7 @@ def in_turn(
 ) -> tuple[dict[str, list[float]], list[str]]:
     """Samples of the driver's own way and the site's, and by which way the site's clones came."""
     guest = build_guest(kind, cache=cache_folder(), progress=said)
-    with machines_in(site.data, guest, saved.memory.parent) as machines:
+    with machines_in(site.data, "machines", guest, saved.memory.parent) as machines:
         samples: dict[str, list[float]] = {DRIVER: [], PUSHED: [], BEFORE: []}
         ways: list[str] = []
         for number in range(rounds + 1):
