@@ -5,6 +5,7 @@ from django.template.loader import render_to_string
 from bases.models import BaseImage
 from clones.finding_pages import findings_context
 from clones.models import Clone
+from clones.named import clone_last_named
 from clones.pages import clone_page, detail_context
 from cowweb.roles import audits
 from cowweb.sockets import LivePart
@@ -58,7 +59,7 @@ class CloneDetail(LivePart):
 
     def allowed(self) -> bool:
         name = self.scope["url_route"]["kwargs"]["name"]
-        found = Clone.objects.visible_to(self.user).filter(name=name).order_by("-pk").first()
+        found = clone_last_named(name, self.user)
         if found:
             self.clone = found
         return found is not None

@@ -22,7 +22,7 @@ from hosts.errors import DriverError
 def clone_network(request: HttpRequest, name: str) -> HttpResponse:
     """The ports with their health. Asked for by pages that show them, so nobody knocks unseen; also by one
     that is open while its clone is removed."""
-    clone = clone_last_named(name, actor_of(request))
+    clone = clone_last_named(name, actor_of(request).user)
     if clone is None:
         raise Http404(f"Clone {name} not found")
     return render(request, "clones/_ports.html", network_context(clone, look=clone.is_active))
