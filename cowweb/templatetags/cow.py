@@ -52,16 +52,15 @@ def badge(status: str, label: str, kind: str) -> SafeString:
 def phase_bar(
     phases: Iterable[object], legend: str = "full", since: datetime | None = None
 ) -> dict[str, Any]:
-    """Where the milliseconds went. `legend`: "full", "total" (only the sum) or "none"; `since` counts up
+    """Where the milliseconds went. `legend`: "full" or "none"; `since` counts up
     while a phase is under way."""
     found = drawing.segments(phases or [])
-    known = [segment.ms for segment in found if segment.ms is not None]
     return {
         "segments": found,
         "drawn": phases_drawn(found),
         "legend": legend,
         "since": since,
-        "total": sum(known) if known else None,
+        "total": total_ms(found),
         "under_way": any(segment.state == "running" for segment in found),
     }
 
@@ -70,12 +69,17 @@ def phase_bar(
 def phase_line(phases: Iterable[object]) -> SafeString:
     """The bar with its sum, for rows: without a template of its own, as there are many on a page."""
     found = drawing.segments(phases or [])
-    known = [segment.ms for segment in found if segment.ms is not None]
     return format_html(
         '<div class="phases phases-compact">{}<span class="phase-sum">{}</span></div>',
         phases_drawn(found),
-        ms(sum(known) if known else None),
+        ms(total_ms(found)),
     )
+
+
+def total_ms(segments: Sequence[drawing.Segment]) -> float | None:
+    """None while nothing of it is known."""
+    known = [segment.ms for segment in segments if segment.ms is not None]
+    return sum(known) if known else None
 
 
 def phases_drawn(segments: Sequence[drawing.Segment]) -> SafeString:
