@@ -108,6 +108,7 @@ COWWEB_HTTPS = env_flag("COWWEB_HTTPS", default=False)
 
 INSTALLED_APPS = [
     "daphne",
+    "people",  # before Django's auth, of which it takes commands over
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -120,7 +121,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "cowweb",
     "audit",
-    "people",
     "quotas",
     "hosts",
     "bases",

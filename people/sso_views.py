@@ -103,7 +103,7 @@ def entered(request: HttpRequest, target: str) -> str:
         claims = claims_of(request)
         whole = used_a_second_factor(claims)
         if JOIN not in request.session:
-            return person_behind(claims)
+            return person_behind(claims, origin=actor_of(request))
         user = known_person(claims)
         if user is not None:
             way = reverse("join-waiting")
