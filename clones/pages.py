@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.models import AuditEntry, AuditEntryQuerySet
@@ -39,7 +39,6 @@ FILTERS = ("q", "status", "base", "show", "sort")
 SHOWS = [("idle", "Idle"), ("ending", "Lease ends soon")]
 COPIES = 20
 SORTS = {
-    "lease": "lease__ends_at",
     "name": "name",
     "-name": "-name",
     "created": "pk",
@@ -61,7 +60,7 @@ def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
         clones = clones.filter(revision__base__name=base)
     clones = shown(clones, query.get("show", ""))
     sort = query.get("sort", "")
-    ordered = clones.order_by(SORTS.get(sort, "-pk"), "-pk").values_list("pk", flat=True)
+    ordered: Any = sorted_by(clones, sort)  # it is counted and cut, and nothing else
     page = Paginator(ordered, PAGE_ROWS).get_page(query.get("page"))
     keys = list(page.object_list)  # of all that are sorted and passed over, only the keys are read
     found = Clone.objects.for_rows().in_bulk(keys)
@@ -75,6 +74,35 @@ def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
         "sort": sort,
         "total": page.paginator.count,
     }
+
+
+def sorted_by(clones: CloneQuerySet, sort: str) -> "QuerySet[Clone, int] | LastingLast":
+    """Their keys, in order."""
+    if sort == "lease":
+        return LastingLast(clones)
+    return clones.order_by(SORTS.get(sort, "-pk"), "-pk").values_list("pk", flat=True)
+
+
+class LastingLast:
+    """Keys of clones by the end of their lease, those without an end after all others.
+
+    Two queries, as an index of the leases has the order of those that end, and nothing is to be sorted."""
+
+    def __init__(self, clones: CloneQuerySet) -> None:
+        self.clones = clones
+        self.ending = clones.filter(lease__ends_at__isnull=False).order_by("lease__ends_at", "-pk")
+
+    def __len__(self) -> int:
+        return self.clones.count()
+
+    def __getitem__(self, cut: slice) -> list[int]:
+        keys = list(self.ending.values_list("pk", flat=True)[cut])
+        if len(keys) == cut.stop - cut.start:
+            return keys
+        before = self.ending.count()
+        lasting = self.clones.filter(lease__ends_at__isnull=True).order_by("-pk")
+        rest = slice(max(cut.start - before, 0), max(cut.stop - before, 0))
+        return [*keys, *lasting.values_list("pk", flat=True)[rest]]
 
 
 def shown(clones: CloneQuerySet, what: str) -> CloneQuerySet:

@@ -120,3 +120,18 @@ def test_members_see_how_long_and_owners_say_it(client, member):
     Membership.objects.filter(pk=place.pk).update(role="owner")
     client.post("/teams/red/lease/", {"default": "24"})
     assert LeasePolicy.objects.get().default_hours == 24
+
+
+def test_the_list_by_lease_ends_with_those_that_last(made, page, monkeypatch):
+    names = [f"web-{number}" for number in range(5)]
+    now = timezone.now()
+    for number, name in enumerate(names):
+        ends = until(now + number * HOUR, now=now) if number in (1, 3) else {"ends_at": None, "warn_at": None}
+        Lease.objects.filter(clone=made(name)).update(**ends)
+    Lease.objects.filter(clone__name="web-0").delete()
+    monkeypatch.setattr("clones.pages.PAGE_ROWS", 2)
+    order = ["web-1", "web-3", "web-4", "web-2", "web-0"]
+    pages = [page(f"/clones/?sort=lease&page={number}") for number in (1, 2, 3)]
+    listed = [re.findall(r'name="name" value="(web-\d)"', text) for text in pages]
+    assert listed == [order[:2], order[2:4], order[4:]]
+    assert 'value="web-4"' in page("/clones/?sort=lease&page=9&q=web-4")
