@@ -37,6 +37,7 @@ from hosts.drivers.records import (
     MachineStatus,
     MemoryUse,
     PortForward,
+    Righted,
     SavedMemory,
     Started,
 )
@@ -213,6 +214,12 @@ class Driver(Protocol):
 
     def egress_kept(self, wanted: Mapping[UUID, tuple[int, ...] | None]) -> Mapping[UUID, Denied | None]:
         """What these running machines were denied; None for one that had lost its rules and is held again."""
+
+    def egress_righted(
+        self, wanted: Mapping[UUID, tuple[int, ...] | None], suspected: Collection[UUID]
+    ) -> Righted:
+        """Puts rules right that somebody altered: what all share at once, a machine's own where it is
+        `suspected` from the look before."""
 
     def egress_end(self, uuid: UUID) -> Denied | None:
         """What an ended machine was denied in all; then its rules are forgotten."""
