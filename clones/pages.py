@@ -38,6 +38,13 @@ CONSOLE_LINES = 200
 FILTERS = ("q", "status", "base", "show", "sort")
 SHOWS = [("idle", "Idle"), ("ending", "Lease ends soon")]
 COPIES = 20
+# what a row shows: of five tables with a hundred columns, twenty rows are read as quickly as these are
+ROW_FIELDS = (
+    *("uuid", "name", "status", "created_at", "changed_at", "ready_at", "saved_at", "memory_mb", "cpus"),
+    *("disk_bytes", "forwards", "way", "moment_ms", "disk_ms", "start_ms", "identity_ms", "ready_ms"),
+    *("owner__username", "revision__number", "revision__base__name", "revision__base__ssh_user"),
+    *("lease__ends_at", "lease__warn_at", "lease__ended_at", "activity__active_at"),
+)
 SORTS = {
     "name": "name",
     "-name": "-name",
@@ -53,7 +60,8 @@ def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     clones = Clone.objects.live().visible_to(user).for_rows()
     text, status, base = query.get("q", ""), query.get("status", ""), query.get("base", "")
     if text:
-        clones = clones.filter(Q(name__icontains=text) | Q(owner__username__icontains=text))
+        owners = User.objects.filter(username__icontains=text)
+        clones = clones.filter(Q(name__icontains=text) | Q(owner__in=owners))
     if status:
         clones = clones.filter(status=status)
     if base:
@@ -63,7 +71,7 @@ def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     ordered: Any = sorted_by(clones, sort)  # it is counted and cut, and nothing else
     page = Paginator(ordered, PAGE_ROWS).get_page(query.get("page"))
     keys = list(page.object_list)  # of all that are sorted and passed over, only the keys are read
-    found = Clone.objects.for_rows().in_bulk(keys)
+    found = Clone.objects.for_rows().only(*ROW_FIELDS).in_bulk(keys)
     kept = {
         key: value for key, value in query.items() if key in ("q", "status", "base", "show", "sort") and value
     }

@@ -4,12 +4,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from clones.activity_models import Activity
 from clones.lease_models import Lease, LeasePolicy
 from clones.lease_terms import terms_for, until
 from clones.models import Clone
+from clones.pages import clone_page
 from hosts.jobs import queued_ids, work
 from people.models import Membership, Team
 from tests.clones.conftest import fresh
@@ -120,6 +122,20 @@ def test_members_see_how_long_and_owners_say_it(client, member):
     Membership.objects.filter(pk=place.pk).update(role="owner")
     client.post("/teams/red/lease/", {"default": "24"})
     assert LeasePolicy.objects.get().default_hours == 24
+
+
+def test_a_row_in_any_state_asks_for_nothing_more(made, admin, django_assert_num_queries):
+    record = {"pid": 1, "started": 1, "boot": "x"}
+    machine = {"record": record, "forwards": [[22, 2222]], "way": "live", "moment_ms": 3.0, "ready_ms": 9.0}
+    for status in Clone.Status.values:
+        clone = made(status)
+        Clone.objects.filter(pk=clone.pk).update(status=status, **machine)
+        near(clone)
+    for query in ({}, {"sort": "lease"}, {"q": "ru"}):
+        rows = clone_page(admin, query)
+        with django_assert_num_queries(0):
+            text = render_to_string("clones/_clone_rows.html", rows)
+        assert "ssh -i" in text
 
 
 def test_the_list_by_lease_ends_with_those_that_last(made, page, monkeypatch):
