@@ -150,7 +150,7 @@ def rebased(clone: Clone, task: DiskTask, progress: Progress) -> str:
 
 def still_open(clone: Clone, task: DiskTask) -> None:
     """The revision to go to may have been retired, or found changed, since it was asked for."""
-    to = BaseRevision.objects.select_related("base").get(pk=task.target_id)
+    to = BaseRevision.objects.select_related("base").get(pk=task.target_id or 0)
     asker = Actor(user=task.asked_by, via=Via.SYSTEM)
     refusal = stage_refusal(to, asker) or unfit(clone.revision, to)
     if refusal:
