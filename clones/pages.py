@@ -13,6 +13,7 @@ from audit.models import AuditEntry, AuditEntryQuerySet
 from bases.models import BaseImage
 from clones.models import Clone, CloneQuerySet
 from clones.ports import ports_seen
+from clones.rows import ROW_FIELDS
 from clones.sharing import memory_use_of
 from clones.tree import chain_of
 from clones.wanted import why_not_live
@@ -38,13 +39,6 @@ CONSOLE_LINES = 200
 FILTERS = ("q", "status", "base", "show", "sort")
 SHOWS = [("idle", "Idle"), ("ending", "Lease ends soon")]
 COPIES = 20
-# what a row shows: of five tables with a hundred columns, twenty rows are read as quickly as these are
-ROW_FIELDS = (
-    *("uuid", "name", "status", "created_at", "changed_at", "ready_at", "saved_at", "memory_mb", "cpus"),
-    *("disk_bytes", "forwards", "way", "moment_ms", "disk_ms", "start_ms", "identity_ms", "ready_ms"),
-    *("owner__username", "revision__number", "revision__base__name", "revision__base__ssh_user"),
-    *("lease__ends_at", "lease__warn_at", "lease__ended_at", "activity__active_at"),
-)
 SORTS = {
     "name": "name",
     "-name": "-name",

@@ -223,6 +223,13 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
 
+# Counts of tries and tickets that are good once must not give way to one another, nor to drawn rows
+LOCAL_MEMORY = "django.core.cache.backends.locmem.LocMemCache"
+CACHES = {
+    "default": {"BACKEND": LOCAL_MEMORY, "LOCATION": "default", "OPTIONS": {"MAX_ENTRIES": 50_000}},
+    "drawn": {"BACKEND": LOCAL_MEMORY, "LOCATION": "drawn", "OPTIONS": {"MAX_ENTRIES": 2_000}},
+}
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = env("COWWEB_TIME_ZONE", "UTC")
 USE_I18N = True

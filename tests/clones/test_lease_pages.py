@@ -7,6 +7,7 @@ import pytest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from bases.models import BaseImage
 from clones.activity_models import Activity
 from clones.lease_models import Lease, LeasePolicy
 from clones.lease_terms import terms_for, until
@@ -136,6 +137,19 @@ def test_a_row_in_any_state_asks_for_nothing_more(made, admin, django_assert_num
         with django_assert_num_queries(0):
             text = render_to_string("clones/_clone_rows.html", rows)
         assert "ssh -i" in text
+
+
+def test_a_row_that_changed_is_drawn_anew_at_once(made, running, page, client):
+    web = made("web")
+    assert "Stopped" in page("/clones/") and "Stopped" in page("/clones/")
+    Clone.objects.filter(pk=web.pk).update(disk_bytes=5 << 30)
+    assert "5 GiB" in page("/clones/")
+    near(web)
+    assert 'formaction="/clones/web/lease/extend/"' in page("/clones/")
+    Lease.objects.filter(clone=web).delete()
+    assert 'formaction="/clones/web/lease/extend/"' not in page("/clones/")
+    BaseImage.objects.update(name="renamed")
+    assert "/bases/renamed/" in page("/clones/")
 
 
 def test_the_list_by_lease_ends_with_those_that_last(made, page, monkeypatch):
