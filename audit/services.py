@@ -23,7 +23,7 @@ from audit.models import AuditEntry, AuditOutcome, Via
 from audit.secret import difference, shortened
 from cowweb.errors import DomainError
 from cowweb.live import ring
-from cowweb.roles import curates
+from cowweb.roles import administers, curates
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,16 @@ class Actor:
 
     @property
     def is_curator(self) -> bool:
-        return not self.is_nobody and self.scope in ("", "all") and curates(self.user)
+        return self.is_whole and curates(self.user)
+
+    @property
+    def is_administrator(self) -> bool:
+        return self.is_whole and administers(self.user)
+
+    @property
+    def is_whole(self) -> bool:
+        """Somebody in person, or by a token that is for all that its account may do; or the site itself."""
+        return not self.is_nobody and self.scope in ("", "all")
 
 
 SYSTEM = Actor(user=None, via=Via.SYSTEM)

@@ -79,6 +79,21 @@ def test_the_verbs(clone, actor, member):
     assert do("transfer name=web user=mia")["owner"] == "mia"
 
 
+def test_who_gives_it_away_has_it_no_more_by_any_share(clone, actor, admin, member, member_actor):
+    given = clone_transfer(clone=clone, whom=MIA, actor=actor)
+    blue, green = (Team.objects.create(name=name) for name in ("blue", "green"))
+    Membership.objects.create(team=blue, user=member, role="viewer")
+    for whom in (Whom(team="blue"), Whom(team="green")):
+        clone_share(clone=given, whom=whom, level="use", actor=actor)
+    otto = User.objects.create_user("otto")
+    clone_transfer(clone=given, whom=Whom(user="otto"), actor=member_actor)
+    assert not Clone.objects.visible_to(member).exists()
+    assert Clone.objects.visible_to(otto).exists()
+    assert [share.team for share in given.shares.all()] == [green]
+    entry = AuditEntry.objects.filter(action="transfer").latest("pk")
+    assert entry.outcome.changes["sharedWith"] == [["blue"], []]
+
+
 def test_the_pages_share_and_give_away(clone, admin, member, client):
     client.force_login(admin)
     client.post("/clones/web/lending/share/", {"user": "mia", "level": "read"})
