@@ -8,6 +8,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
 from cowweb.errors import DomainError, ForbiddenError, HostFullError, NotFoundError, QuotaError
@@ -31,7 +32,7 @@ def told(request: HttpRequest, error: DomainError | str) -> None:
 def back(request: HttpRequest, fallback: str, /, **kwargs: object) -> HttpResponse:
     """To where the form was, when that is a page of ours."""
     target = request.POST.get("next", "")
-    if target.startswith("/") and not target.startswith("//"):
+    if target.startswith("/") and url_has_allowed_host_and_scheme(target, allowed_hosts=None):
         if getattr(request, "htmx", False):
             return HttpResponseClientRedirect(target)
         return redirect(target)
