@@ -20,7 +20,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from audit.models import AuditEntry, AuditOutcome, Via
-from audit.secret import difference, shortened
+from audit.secret import cut, difference, shortened
 from cowweb.errors import DomainError
 from cowweb.live import ring
 from cowweb.roles import administers, curates
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 Result = AuditOutcome.Result
 SYSTEM_NAME = "cowweb"
 NOBODY = "(nobody)"
+REASON_CHARACTERS = 4000  # a script of a megabyte can be wrong in as many lines
 
 
 current: ContextVar["Operation | None"] = ContextVar("current_operation", default=None)
@@ -139,7 +140,10 @@ def finish(
     try:
         with transaction.atomic():
             AuditOutcome.objects.create(
-                entry_id=entry_id, result=result, reason=reason, changes=dict(changes or {})
+                entry_id=entry_id,
+                result=result,
+                reason=cut(reason, REASON_CHARACTERS),
+                changes=dict(changes or {}),
             )
             ring("audit")
     except IntegrityError:
