@@ -69,4 +69,6 @@ class CloneDetail(LivePart):
 
     def render(self) -> str:
         clone = Clone.objects.for_list().get(pk=self.clone.pk)
-        return render_to_string("clones/_clone_status.html", {**detail_context(clone), "oob": True})
+        return render_to_string(
+            "clones/_clone_status.html", {**detail_context(clone, self.user), "oob": True}
+        )

@@ -226,6 +226,8 @@ class Clone(models.Model):
     ready_at = models.DateTimeField(null=True)
     removed_at = models.DateTimeField(null=True)
 
+    is_usable = True  # for whoever reads a list of them; `clones.pages.usable` says so of each
+
     objects = CloneQuerySet.as_manager()
 
     class Meta:

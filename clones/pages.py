@@ -1,6 +1,6 @@
 """What the clone pages show: the same context for the full page, its htmx answer and its live part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +18,7 @@ from clones.sharing import memory_use_of
 from clones.tree import chain_of
 from clones.wanted import why_not_live
 from cowweb.clean import plain_text
+from cowweb.roles import curates
 from cowweb.values import egress_text
 from hosts.errors import DriverError
 from hosts.services import local_driver
@@ -71,11 +72,21 @@ def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     }
     return {
         "page": page,
-        "clones": [found[key] for key in keys if key in found],
+        "clones": usable([found[key] for key in keys if key in found], user),
         "query": kept,
         "sort": sort,
         "total": page.paginator.count,
     }
+
+
+def usable(clones: Iterable[Clone], user: User) -> list[Clone]:
+    """The same, each with whether the user may use it: a row offers nothing that is only refused."""
+    shown = list(clones)
+    mine = Clone.objects.open_to(user, rights.USE).filter(pk__in=[clone.pk for clone in shown])
+    keys = None if rights.everywhere(user, rights.USE) else set(mine.values_list("pk", flat=True))
+    for clone in shown:
+        clone.is_usable = keys is None or clone.pk in keys
+    return shown
 
 
 def sorted_by(clones: CloneQuerySet, sort: str) -> "QuerySet[Clone, int] | LastingLast":
@@ -158,10 +169,14 @@ def base_filters(bases: Sequence[BaseImage], chosen: str) -> list[tuple[str, str
     return [(name, name) for name in ([] if not chosen or chosen in names else [chosen]) + names]
 
 
-def detail_context(clone: Clone) -> dict[str, Any]:
-    """Header, state, address, phases and what belongs to the clone."""
+def detail_context(clone: Clone, user: User | None) -> dict[str, Any]:
+    """Header, state, address, phases and what belongs to the clone; and what its reader may do with it."""
+    owns = rights.may(user, rights.OWN, clone)
     return {
         "clone": clone,
+        "owns": owns,
+        "uses": owns or rights.may(user, rights.USE, clone),
+        "curates": curates(user),
         "base": clone.revision.base,
         "snapshots": clone.snapshots.all(),
         "copies": clone.copies.all()[:COPIES],

@@ -1,7 +1,8 @@
 """Rows of the list of clones, drawn once for everyone who looks at them.
 
-A row shows nothing but `ROW_FIELDS`, so what is kept of it is found by their values and is never another's.
-It is kept for seconds: its relative times are told anew then, and by the browser meanwhile.
+A row shows nothing but `ROW_FIELDS` and whether its reader may use it: what is kept of it is found by those
+and is never another's. It is kept for seconds: its relative times are told anew then, and by the browser
+meanwhile.
 
 Example::
 
@@ -43,7 +44,7 @@ def drawn(clone: Clone) -> str:
 
 
 def key_of(clone: Clone) -> str:
-    shown = [clone.pk, *(value_of(clone, path) for path in ROW_FIELDS)]
+    shown = [clone.pk, clone.is_usable, *(value_of(clone, path) for path in ROW_FIELDS)]
     return f"clone_row.{hashlib.sha256(repr(shown).encode()).hexdigest()}"
 
 

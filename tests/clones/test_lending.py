@@ -1,5 +1,7 @@
 """Clones are lent to a colleague or a team, taken back, and given away; by who may."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 
@@ -13,9 +15,11 @@ from people import rights
 from people.models import Membership, Team
 from people.rights import OWN, SEE, USE
 from tests.clones.conftest import fresh
+from tests.people.conftest import actor_for, crowd as crowd_of_each
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 MIA = Whom(user="mia")
+crowd = crowd_of_each
 
 
 @pytest.fixture
@@ -106,3 +110,43 @@ def test_the_pages_share_and_give_away(clone, admin, member, client):
     answer = client.post("/clones/web/lending/transfer/", {"user": "admin"})
     assert answer.headers["Location"] == "/clones/"
     assert client.get("/clones/web/").status_code == 404
+
+
+OFFERS = ("Start", "Extend", "Change")
+
+
+def enabled(page, path):
+    """The buttons of a page's content that can be pressed, as a browser sees them."""
+    main = re.search(r"<main.*</main>", page.get(path).content.decode(), re.DOTALL)[0]
+    main = re.sub(r"<fieldset [^>]*disabled.*?</fieldset>", "", main, flags=re.DOTALL)
+    found = re.findall(r"<button(?![^>]*\bdisabled)[^>]*>(.*?)</button>", main, re.DOTALL)
+    return {re.sub(r"<[^>]+>", "", text).strip() for text in found}
+
+
+@pytest.mark.parametrize(
+    ("who", "may", "may_not"),
+    [
+        ("viewer", set(), {*OFFERS, "Remove", "Publish"}),
+        ("member", set(OFFERS), {"Remove", "Publish"}),
+        ("owner", {*OFFERS, "Remove"}, {"Publish"}),
+        ("curator", set(), {*OFFERS, "Remove"}),
+        ("administrator", {*OFFERS, "Remove", "Publish"}, set()),
+    ],
+)
+def test_the_page_offers_what_its_reader_may_do(crowd, made, who, may, may_not, client):
+    clone = made("web", who=actor_for(crowd.administrator))
+    Clone.objects.filter(pk=clone.pk).update(team=crowd.team)
+    client.force_login(getattr(crowd, who))
+    offered = enabled(client, "/clones/web/")
+    assert (offered >= may, offered & may_not) == (True, set())
+    page = client.get("/clones/web/").content.decode()
+    assert ("You may look at web, and not use it" in page) is (not may)
+    moves = ['formaction="/clones/web/start/"' in client.get(path).text for path in ("/clones/", "/")]
+    assert moves == [bool(may)] * 2
+    assert enabled(client, "/clones/web/?tab=sharing") >= ({"Share web"} if "Remove" in may else set())
+
+
+def test_who_may_only_look_can_give_the_share_up(clone, actor, member, client):
+    clone_share(clone=clone, whom=MIA, level="read", actor=actor)
+    client.force_login(member)
+    assert "Unshare" in enabled(client, "/clones/web/?tab=sharing")
