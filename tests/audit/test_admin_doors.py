@@ -103,6 +103,25 @@ def test_what_a_service_refuses_is_said_on_the_page_and_on_record(rows, admin, m
     assert Pool.objects.get().maximum == pool.maximum
 
 
+def test_curators_find_the_registry_here_and_neither_people_nor_the_record(rows, member):
+    User.objects.filter(pk=member.pk).update(is_staff=True)
+    client, base = Client(), rows[BaseImage]
+    client.force_login(member)
+    index = client.get("/admin/").content.decode()
+    assert "/admin/bases/baseimage/" in index and "/admin/pools/pool/" in index
+    assert "/admin/auth/" not in index and "/admin/audit/" not in index and "/admin/people/" not in index
+    path = f"/admin/bases/baseimage/{base.pk}/change/"
+    form = client.get(path).context["adminform"].form
+    data = {name: str(value) for name, value in form.initial.items() if value and name in form.fields}
+    data |= {"revisions-TOTAL_FORMS": "0", "revisions-INITIAL_FORMS": "0", "description": "curated"}
+    assert client.post(path, data).status_code == 302
+    assert BaseImage.objects.get().description == "curated"
+    script = rows[Script]
+    assert client.get(f"/admin/provisioning/script/{script.pk}/change/").status_code == 200
+    for closed in (f"provisioning/script/{script.pk}/delete/", "provisioning/script/add/", "auth/user/"):
+        assert client.get(f"/admin/{closed}").status_code == 403, closed
+
+
 def test_people_are_looked_at_here_and_changed_on_their_page(admin, member):
     client = Client()
     client.force_login(admin)
