@@ -79,11 +79,11 @@ def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def usable(clones: Iterable[Clone], user: User) -> list[Clone]:
+def usable(clones: Iterable[Clone], user: User, level: rights.Level = rights.USE) -> list[Clone]:
     """The same, each with whether the user may use it: a row offers nothing that is only refused."""
     shown = list(clones)
-    mine = Clone.objects.open_to(user, rights.USE).filter(pk__in=[clone.pk for clone in shown])
-    keys = None if rights.everywhere(user, rights.USE) else set(mine.values_list("pk", flat=True))
+    mine = Clone.objects.open_to(user, level).filter(pk__in=[clone.pk for clone in shown])
+    keys = None if rights.everywhere(user, level) else set(mine.values_list("pk", flat=True))
     for clone in shown:
         clone.is_usable = keys is None or clone.pk in keys
     return shown

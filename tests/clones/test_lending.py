@@ -6,11 +6,13 @@ import pytest
 from django.contrib.auth.models import User
 
 from audit.models import AuditEntry
+from clones.bin import clone_bin
 from clones.lending import Whom, clone_share, clone_transfer, clone_unshare
 from clones.models import Clone, Share
 from commands.dispatch import run_command
 from commands.service import Caller
 from cowweb.errors import ForbiddenError, NotFoundError
+from hosts.jobs import work
 from people import rights
 from people.models import Membership, Team
 from people.rights import OWN, SEE, USE
@@ -144,6 +146,15 @@ def test_the_page_offers_what_its_reader_may_do(crowd, made, who, may, may_not, 
     moves = ['formaction="/clones/web/start/"' in client.get(path).text for path in ("/clones/", "/")]
     assert moves == [bool(may)] * 2
     assert enabled(client, "/clones/web/?tab=sharing") >= ({"Share web"} if "Remove" in may else set())
+
+
+def test_the_bin_offers_what_its_reader_may_do(crowd, made, client):
+    clone = made("web", who=actor_for(crowd.owner))
+    Clone.objects.filter(pk=clone.pk).update(team=crowd.team)
+    work(clone_bin(clone=fresh(clone), actor=actor_for(crowd.owner)).job.pk)
+    for who, may in (("viewer", set()), ("member", set()), ("owner", {"Restore", "Delete"})):
+        client.force_login(getattr(crowd, who))
+        assert enabled(client, "/clones/_bin/") == may
 
 
 def test_who_may_only_look_can_give_the_share_up(clone, actor, member, client):
