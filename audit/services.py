@@ -9,6 +9,7 @@ Example::
 """
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -33,6 +34,7 @@ NOBODY = "(nobody)"
 REASON_CHARACTERS = 4000  # a script of a megabyte can be wrong in as many lines
 
 
+recent: deque[str] = deque(maxlen=1000)  # ids of requests of this process that left an entry
 current: ContextVar["Operation | None"] = ContextVar("current_operation", default=None)
 
 
@@ -116,6 +118,7 @@ def begin(
 ) -> AuditEntry:
     """The entry of a command that was just asked for."""
     user: AbstractBaseUser | None = actor.user
+    recent.append(actor.request_id)
     return AuditEntry.objects.create(
         actor=user if isinstance(user, User) else None,
         actor_name=actor.name[:150],
@@ -129,6 +132,11 @@ def begin(
         target=target[:120],
         params=shortened(params or {}),
     )
+
+
+def is_on_record(request: HttpRequest) -> bool:
+    """Whether this request, of just now, has an entry already."""
+    return getattr(request, "request_id", "") in recent
 
 
 def finish(

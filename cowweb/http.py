@@ -13,6 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from cowweb.errors import DomainError, ForbiddenError, HostFullError, NotFoundError, QuotaError
 
+REFUSAL = "refusal_told"
 STATUS = {NotFoundError: 404, ForbiddenError: 403, QuotaError: 409, HostFullError: 409}
 
 
@@ -25,8 +26,9 @@ def went_to(request: HttpRequest, view: str, /, **kwargs: object) -> HttpRespons
 
 
 def told(request: HttpRequest, error: DomainError | str) -> None:
-    """Shows a refusal on the next page."""
+    """Shows a refusal on the next page. One that no service has on record is, by `DeniedMiddleware`."""
     messages.error(request, str(error))
+    setattr(request, REFUSAL, str(error))
 
 
 def back(request: HttpRequest, fallback: str, /, **kwargs: object) -> HttpResponse:

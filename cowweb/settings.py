@@ -143,6 +143,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "people.middleware.TokenMiddleware",
     "people.middleware.VisitMiddleware",
+    "people.middleware.DeniedMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "cowweb.pace.PaceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
