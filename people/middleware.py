@@ -12,7 +12,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from audit.models import Via
-from audit.services import actor_of, is_on_record, operation
+from audit.services import Result, actor_of, begin, finish, is_on_record, operation
 from cowweb.errors import DomainError, ForbiddenError
 from cowweb.http import REFUSAL
 from cowweb.logs import without_secrets
@@ -111,12 +111,9 @@ class DeniedMiddleware:
         if not worth_an_entry(tries):
             return
         via = Via.API if request.path.startswith(API) else Via.WEB
-        target, params = without_secrets(request.path), {"tries": tries}
-        with (
-            suppress(ForbiddenError),
-            operation(actor_of(request, via), "denied", target=target, params=params),
-        ):
-            raise ForbiddenError(words)
+        target = without_secrets(request.path)
+        entry = begin(actor_of(request, via), "denied", target=target, params={"tries": tries})
+        finish(entry.pk, Result.REFUSED, words)
 
 
 def refused(sentence: str) -> JsonResponse:
