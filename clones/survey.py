@@ -20,7 +20,7 @@ from clones.leftovers import leftovers_cleared
 from clones.unknown import unknown_machines, unknown_things
 from cowweb.live import ring
 from hosts.drivers.errors import DriverError
-from hosts.findings import TOPIC, Kind, Noted, finding_noted, findings_gone, waiting_changed
+from hosts.findings import TOPIC, Kind, Noted, findings_gone, findings_noted, waiting_changed
 from hosts.models import Host
 from hosts.services import local_host
 
@@ -56,7 +56,6 @@ def looked(look: Look, kinds: tuple[str, ...]) -> int:
     except (DriverError, OSError):
         logger.exception("%s could not look", look.__name__)
         return 0
-    for noted in seen:
-        finding_noted(noted)
+    findings_noted(seen, kinds)
     findings_gone(kinds, seen={(noted.kind, noted.subject[:300]) for noted in seen})
     return len(seen)
