@@ -9,7 +9,7 @@ from django.test import Client
 from audit.models import AuditEntry
 from bases.arrivals import Wanted, import_begin, import_cancel, outside
 from bases.models import BaseImage, Import
-from bases.uploads import chunk_received, uploads_completed
+from bases.uploads import chunk_received
 from cowweb.errors import ConflictError, DomainError, ForbiddenError
 from hosts.jobs import queued_ids, work
 from tests.support.https import https_server
@@ -160,19 +160,6 @@ def test_an_upload_goes_on_where_it_was_and_nowhere_else(actor, data, site):
     chunk_received(arriving, offset=1000, chunk=data[1000:], actor=actor)
     worked()
     assert BaseImage.objects.get(name="web").status == "ready"
-
-
-def test_an_upload_that_came_whole_before_the_server_died_goes_on(actor, data, site, monkeypatch):
-    arriving, other = upload(data, actor), upload(data, actor, name="other")
-    monkeypatch.setattr("bases.uploads.received_all", lambda arriving: None)
-    chunk_received(arriving, offset=0, chunk=data, actor=actor)
-    chunk_received(other, offset=0, chunk=data[:1000], actor=actor)
-    monkeypatch.undo()
-    assert (arriving.refresh_from_db(), arriving.state)[1] == "receiving"
-    assert [uploads_completed(), uploads_completed()] == [1, 0]
-    worked()
-    states = [Import.objects.get(pk=one.pk).state for one in (arriving, other)]
-    assert states == ["done", "receiving"]
 
 
 def test_an_upload_is_cancelled_and_takes_nothing_more(actor, data):
