@@ -52,10 +52,9 @@ def site_surveyed() -> int:
 def looked(look: Look, kinds: tuple[str, ...]) -> int:
     """One comparison. Where it cannot be made, nothing is said to be gone."""
     try:
-        seen = list(look())
+        seen = findings_noted(look(), kinds)
     except (DriverError, OSError):
         logger.exception("%s could not look", look.__name__)
         return 0
-    findings_noted(seen, kinds)
     findings_gone(kinds, seen={(noted.kind, noted.subject[:300]) for noted in seen})
     return len(seen)

@@ -6,7 +6,7 @@ Example::
     findings_gone(Kind.FOLDER, seen={"clones/0123456789ab"})    # those not seen any more are resolved
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -51,11 +51,14 @@ def finding_noted(noted: Noted) -> Finding:
     return finding_begun(noted)
 
 
-def findings_noted(seen: Sequence[Noted], kinds: Collection[str]) -> None:
-    """Keeps what one look at these kinds saw. What is known may be thousands: they are counted at once."""
+def findings_noted(seen: Iterable[Noted], kinds: Collection[str]) -> list[Noted]:
+    """Keeps what one look at these kinds sees, as it sees it: what was done about a difference never stands
+    without its finding for long. What is known may be thousands: they are counted at once."""
     known = {(one.kind, one.subject): one for one in Finding.objects.open().filter(kind__in=kinds)}
     same: list[int] = []
+    noted_now: list[Noted] = []
     for noted in seen:
+        noted_now.append(noted)
         one = known.get((noted.kind, noted.subject[:300]))
         said = (noted.found, noted.evidence) if noted.state in Finding.OPEN else None
         if one and (one.found, one.evidence) == said:
@@ -65,6 +68,7 @@ def findings_noted(seen: Sequence[Noted], kinds: Collection[str]) -> None:
     for start in range(0, len(same), AT_ONCE):
         found = Finding.objects.filter(pk__in=same[start : start + AT_ONCE])
         found.update(last_seen=timezone.now(), count=F("count") + 1)
+    return noted_now
 
 
 def finding_known(noted: Noted) -> Finding | None:
