@@ -10,7 +10,7 @@ from cowweb.roles import administers
 from hosts.findings import waiting_count
 from hosts.models import Finding, Host
 
-PAGE_ROWS = 50
+PAGE_ROWS = 20
 
 
 def findings_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
