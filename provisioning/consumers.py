@@ -57,7 +57,10 @@ class RunDetail(OfOneRun):
 
 
 class RunLog(OfOneRun):
-    """Sends every line after `?after=N`, in order, once; whoever reconnects says how far it has come."""
+    """Sends every line after `?after=N`, in order, once; whoever reconnects says how far it has come.
+
+    A long log on a slow line is one long drawing: the right to see it is looked at in between.
+    """
 
     def topics(self) -> list[str]:
         return [f"run.{self.run_id}.log"]
@@ -67,7 +70,7 @@ class RunLog(OfOneRun):
             after = self.query.get("after", "0")
             self.cursor = int(after) if after.isascii() and after.isdecimal() and len(after) < 10 else 0
         began = time.monotonic()
-        while True:
+        while not self.must_look:
             frame = await tail().after(self.run_id, self.cursor, since=began)
             if frame.text:
                 self.cursor += frame.count
@@ -75,3 +78,4 @@ class RunLog(OfOneRun):
             if frame.is_last and frame.read_at >= began:
                 return
             await asyncio.sleep(0)
+        self.is_stale.set()  # what is left comes after the look

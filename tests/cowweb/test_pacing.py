@@ -1,4 +1,4 @@
-"""A download by a slow line costs the server what is on its way, not the whole."""
+"""A slow line costs the server what is on its way, not the whole: of a download, and of a websocket."""
 
 import http.client
 import socket
@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from tests.support.site import free_port, wait_until
+from tests.support.websocket import Closed, WebSocket
 
 pytestmark = pytest.mark.slow
 
@@ -22,8 +23,19 @@ from cowweb.pacing import PacedServer
 
 made = 0
 
+async def talks(send):
+    global made
+    await send({{"type": "websocket.accept"}})
+    for _ in range({PARTS}):
+        await send({{"type": "websocket.send", "text": "x" * {PART}}})
+        made += 1
+    await send({{"type": "websocket.close", "code": 1000}})
+
 async def application(scope, receive, send):
     global made
+    if scope["type"] == "websocket":
+        await talks(send)
+        return
     await send({{"type": "http.response.start", "status": 200, "headers": []}})
     if scope["path"] == "/made":
         await send({{"type": "http.response.body", "body": str(made).encode()}})
@@ -69,14 +81,18 @@ def made(port: int) -> int:
     return int(answer(port, "/made"))
 
 
+def made_until_it_stands_still(port: int) -> int:
+    wait_until(lambda: made(port) > 0, timeout_s=30)
+    before = -1
+    while (now := made(port)) != before:
+        before = now
+        time.sleep(0.3)
+    return now
+
+
 def test_what_nobody_reads_is_not_made_and_whoever_reads_gets_it_all(port):
     with asked(port, "/all") as slow:
-        wait_until(lambda: made(port) > 0, timeout_s=30)
-        before = -1
-        while (now := made(port)) != before:  # until it stands still
-            before = now
-            time.sleep(0.3)
-        assert now < PARTS / 2
+        assert made_until_it_stands_still(port) < PARTS / 2
         with slow.getresponse() as response:
             body = response.read()
     assert (len(body), body[-3:], made(port)) == (PARTS * PART + 3, b"end", PARTS)
@@ -84,5 +100,32 @@ def test_what_nobody_reads_is_not_made_and_whoever_reads_gets_it_all(port):
 
 def test_whoever_leaves_in_the_middle_holds_nothing_up(port):
     with asked(port, "/all"):
+        wait_until(lambda: made(port) > 0, timeout_s=30)
+    assert len(answer(port, "/all")) == PARTS * PART + 3
+
+
+def test_a_socket_that_nobody_reads_holds_its_own_up_alone_and_gets_it_all_later(port):
+    with WebSocket(port, "/slow") as slow:
+        assert made_until_it_stands_still(port) < PARTS / 2
+        with WebSocket(port, "/quick") as quick:
+            assert heard(quick) == PARTS * PART
+        assert made(port) < 2 * PARTS
+        assert heard(slow) == PARTS * PART
+    assert made(port) == 2 * PARTS
+
+
+def heard(socket: WebSocket) -> int:
+    """All that is said until the server closes, in characters."""
+    total = 0
+    try:
+        while True:
+            total += len(socket.receive())
+    except Closed as closed:
+        assert closed.code == 1000
+        return total
+
+
+def test_a_socket_that_is_left_in_the_middle_holds_nothing_up(port):
+    with WebSocket(port, "/left"):
         wait_until(lambda: made(port) > 0, timeout_s=30)
     assert len(answer(port, "/all")) == PARTS * PART + 3

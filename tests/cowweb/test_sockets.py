@@ -16,6 +16,7 @@ from clones.services import clone_moved
 from cowweb import live, sockets
 from cowweb.asgi import application
 from hosts.services import local_host
+from provisioning import tail
 from provisioning.models import Run
 from provisioning.output import Recorder
 from provisioning.phases import run_moved
@@ -56,12 +57,14 @@ def cookie_of(user: User | None) -> bytes:
 
 
 @asynccontextmanager
-async def opened(path, user=None, origin=b"http://localhost"):
-    """A connected socket of this person; this loop is the one that serves."""
+async def opened(path, user=None, origin=b"http://localhost", takes=0):
+    """A connected socket of this person; this loop is the one that serves. `takes`: messages at most that
+    wait for the browser, all of them unless told."""
     before, live.attached.loop = live.attached.loop, asyncio.get_running_loop()
     cookie = await sync_to_async(cookie_of)(user)
     headers = [(b"origin", origin), (b"host", b"localhost"), (b"cookie", cookie)]
     socket = WebsocketCommunicator(application, path, headers=headers)
+    socket.output_queue._maxsize = takes  # full, it holds up whoever sends
     try:
         socket.accepted = (await socket.connect(timeout=ANSWER_S))[0]
         yield socket
@@ -193,3 +196,18 @@ async def test_a_reader_goes_on_after_the_line_it_has(run, admin, after, expecte
             ["one", "two", "three"] if expected is None else expected
         )
         assert got["done"] or (await frame(socket))["done"]
+
+
+async def test_who_loses_the_right_gets_no_more_of_a_log_that_is_on_its_way(run, admin, monkeypatch):
+    """A slow browser holds the log up: the server sends no frame before the last was taken."""
+    monkeypatch.setattr(tail, "FRAME_CHARACTERS", 100)
+    await sync_to_async(printed)(run, *[f"{number:100}" for number in range(150)])
+    async with opened(f"/ws/runs/{run.pk}/log/", admin, takes=1) as socket:
+        await text(socket)
+        await User.objects.filter(pk=admin.pk).aupdate(is_active=False)
+        await sync_to_async(live.ring)(live.RIGHTS)
+        await asyncio.sleep(0.2)
+        more = 0
+        while (answer := await socket.receive_output(timeout=ANSWER_S))["type"] == "websocket.send":
+            more += 1
+        assert (answer["code"], more < 5) == (sockets.FORBIDDEN, True)
