@@ -30,6 +30,7 @@ Afterwards = Run.Afterwards
 INTERRUPTED = "The server stopped while the script ran"
 BEFORE_MADE = "Its run ended before it was made"
 REACH_S = 60.0
+WANTED = (Status.SUCCEEDED, Status.CANCELLED)  # every other end leaves a clone to look at, and to go on with
 HOLDS_MACHINE = [Clone.Status.RUNNING, Clone.Status.PAUSED, Clone.Status.STARTING, Clone.Status.STOPPING]
 
 
@@ -42,7 +43,7 @@ def run_failed(work: Work, error: Exception) -> None:
     detail = clone.failure_detail or last_words(clone) or getattr(error, "detail", "")
     run.refresh_from_db()
     with transaction.atomic():
-        phase = work.steps.failed(str(error))
+        phase = work.steps.failed(work.recorder.veil.over(str(error)))
         asked_to_end = run.cancel_asked_at is not None
         ending_written(run, ended_as(error, asked_to_end=asked_to_end), sentence(error), detail, phase)
     wound_up(run)
@@ -86,7 +87,7 @@ def wound_up(run: Run) -> None:
 def released(run: Run) -> str:
     """Keeps, stops or removes the clone as was asked for; says which."""
     clone = clone_now(run)
-    if run.afterwards == Afterwards.REMOVE and run.ending != Status.FAILED:
+    if run.afterwards == Afterwards.REMOVE and run.ending in WANTED:
         return removed(clone)
     if run.keep_running:
         return kept(run, clone)

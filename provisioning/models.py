@@ -78,8 +78,8 @@ class Run(models.Model):
         INTERRUPTED = "interrupted", "Interrupted"
 
     class Afterwards(models.TextChoices):
-        """What becomes of the clone. One that was to be removed is only stopped when its run failed, so
-        that there is something to look at and to go on from."""
+        """What becomes of the clone. One that was to be removed is only stopped when its run failed, ran out
+        of time or was interrupted, so that there is something to look at and to go on from."""
 
         STOP = "stop", "Shut it down"
         KEEP = "keep", "Keep it running"

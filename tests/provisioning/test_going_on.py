@@ -113,6 +113,15 @@ def test_a_failed_run_keeps_the_clone_that_was_to_be_removed(on_shell, actor):
     assert (clone.status, run.afterwards) == ("starting", "keep")
 
 
+@pytest.mark.parametrize("end", ["timed_out", "interrupted"])
+def test_a_run_out_of_time_or_interrupted_keeps_it_too(on_shell, end):
+    run, _ = on_shell("exit 0", afterwards="remove")
+    Run.objects.filter(pk=run.pk).update(status="running", ending=end, failure="It ended")
+    carried(run)
+    assert (run.status, run.can_be_retried) == (end, True)
+    assert Clone.objects.get(pk=run.clone_id).status == "stopped"
+
+
 def test_a_cancelled_run_does_with_its_clone_what_is_chosen_then(on_shell, actor):
     run, _ = on_shell("exit 0")
     run_cancel(run=run, actor=actor, afterwards="remove")
