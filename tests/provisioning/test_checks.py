@@ -52,6 +52,21 @@ def forwarding(service):
     return forward
 
 
+def test_what_a_check_finds_shows_no_secret(on_shell):
+    secret = "c4n4ry-0f-4-ch3ck"
+    run, _ = on_shell(
+        "# kvm-infra-param: TOKEN secret",
+        "# kvm-infra-timeout: 2",
+        '# kvm-infra-check: exec:echo "$(cat $HOME/left)" >&2; false',
+        'echo "$TOKEN" > "$HOME/left"',
+        parameters={"TOKEN": secret},
+    )
+    carried(run)
+    assert run.status == "timed_out" and "•••" in run.failure
+    notes = " ".join(run.phases.values_list("note", flat=True))
+    assert secret not in f"{run.checks} {run.failure} {notes}"
+
+
 def rows(run):
     return [(row["check"], row["state"], row["found"]) for row in run.checks]
 
