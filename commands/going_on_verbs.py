@@ -32,7 +32,8 @@ def send(command: Command, caller: Caller) -> Result:
 
 def retry(command: Command, caller: Caller) -> Result:
     run = run_of(command, caller)
-    return followed(run_retry(run=run, phase=command.values.get("phase", ""), actor=caller.actor), caller)
+    phase, secrets = command.values.get("phase", ""), caller.parameters
+    return followed(run_retry(run=run, phase=phase, secrets=secrets, actor=caller.actor), caller)
 
 
 def keep(command: Command, caller: Caller) -> Result:

@@ -56,10 +56,8 @@ class RunForm(forms.Form):
 
     def clean_parameters(self) -> dict[str, str]:
         """The fields of declared parameters, and what else is written in one line."""
-        fields = {key.removeprefix(PARAM): str(self.data[key]) for key in self.data if key.startswith(PARAM)}
-        given = {name: text for name, text in fields.items() if text}
         try:
-            return {**given, **parameters_read(self.cleaned_data["parameters"])}
+            return {**fields_of(self.data), **parameters_read(self.cleaned_data["parameters"])}
         except DomainError as error:
             raise forms.ValidationError(str(error)) from None
 
@@ -87,6 +85,11 @@ class RunForm(forms.Form):
             publish=data["publish"],
             interactive=data["interactive"],
         )
+
+
+def fields_of(data: Mapping[str, Any]) -> dict[str, str]:
+    """What was written into the fields of declared parameters."""
+    return {key.removeprefix(PARAM): str(data[key]) for key in data if key.startswith(PARAM) and data[key]}
 
 
 class SendForm(forms.Form):
