@@ -43,14 +43,23 @@ class OfOneRun(LivePart):
     def run_id(self) -> int:
         return int(self.scope["url_route"]["kwargs"]["pk"])
 
+    clone_id: int | None = None
+
     def allowed(self) -> bool:
-        return Run.objects.visible_to(self.user).filter(pk=self.run_id).exists()
+        found = Run.objects.visible_to(self.user).only("clone_id").filter(pk=self.run_id).first()
+        self.clone_id = found.clone_id if found else None
+        return found is not None
 
     def topics(self) -> list[str]:
         return [f"run.{self.run_id}"]
 
 
 class RunDetail(OfOneRun):
+    """What can be done with a run also depends on how its clone is."""
+
+    def topics(self) -> list[str]:
+        return [*super().topics(), *([f"clone.{self.clone_id}"] if self.clone_id else [])]
+
     def render(self) -> str:
         run = Run.objects.for_list().get(pk=self.run_id)
         return render_to_string("provisioning/_run_status.html", {**detail_context(run), "oob": True})

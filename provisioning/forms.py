@@ -108,6 +108,23 @@ def sent_of(form: SendForm) -> Sent:
     return Sent(data["text"].replace("\r\n", "\n"), shown=not data["hidden"], ends=bool(data["end"]))
 
 
+class RetryForm(forms.Form):
+    """From which phase, and with how much time; what is left out stays as it was."""
+
+    phase = forms.CharField(required=False)
+    timeout = forms.IntegerField(min_value=1, max_value=86_400, required=False)
+
+    def wishes(self) -> dict[str, Any]:
+        if not self.is_valid():
+            raise DomainError("timeout: write seconds, 1 to 86400", field="timeout")
+        secrets = fields_of(self.data)
+        return {
+            "phase": self.cleaned_data["phase"],
+            "timeout_s": self.cleaned_data["timeout"],
+            "secrets": secrets,
+        }
+
+
 class CancelForm(forms.Form):
     """Cancelling may change what becomes of the clone; without a choice it stays as it was asked."""
 

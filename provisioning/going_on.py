@@ -69,20 +69,27 @@ def run_cancel(*, run: Run, actor: Actor, afterwards: str = "") -> Run:
 
 
 def run_retry(
-    *, run: Run, actor: Actor, phase: str = "", secrets: Mapping[str, str] | None = None
+    *,
+    run: Run,
+    actor: Actor,
+    phase: str = "",
+    secrets: Mapping[str, str] | None = None,
+    timeout_s: int | None = None,
 ) -> Ordered:
     """Goes on with a run that ended badly, from the phase that failed or an earlier one, on its own clone.
 
     What was finished before that phase stays done; only a machine that is off is started again. Secrets were
-    deleted when the run ended: where the script is to run again, they are to be given again.
+    deleted when the run ended: where the script is to run again, they are to be given again. `timeout_s` is
+    another limit of its time than it had.
     """
-    params = {"phase": phase, "secrets": sorted(secrets or {})}
+    params = {"phase": phase, "secrets": sorted(secrets or {}), "timeout_s": timeout_s}
     with operation(actor, "retry", target=f"run:{run.pk}", params=params) as op:
         rights.require(actor, rights.USE, run)
         first = phase_to_retry(run, phase)
         again = secrets_again(run, secrets or {}) if runs_script(run, first) else {}
         with transaction.atomic():
             requeued(run, first)
+            limited(run, timeout_s)
             secrets_sealed(run, again)
             job = enqueue(RUN, run.pk, entry=op.entry)
         op.goes_on()
@@ -102,6 +109,17 @@ def phase_to_retry(run: Run, asked: str) -> RunPhase:
         names = ", ".join(p.name for p in possible)
         raise DomainError(f"Run {run.pk} cannot be retried from {asked!r}: choose {names}", field="phase")
     return chosen
+
+
+def limited(run: Run, timeout_s: int | None) -> None:
+    """Another limit than the script says is shown as one."""
+    if timeout_s is None:
+        return
+    said = script_parsed(run.script_text.encode()).header.timeout_s
+    changed = {"timeout": [said, timeout_s]} if said != timeout_s else {}
+    others = {key: values for key, values in run.overrides.items() if key != "timeout"}
+    run.timeout_s, run.overrides = timeout_s, {**others, **changed}
+    run.save(update_fields=["timeout_s", "overrides"])
 
 
 def runs_script(run: Run, first: RunPhase) -> bool:

@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Q
 
 from bases.models import BaseImage
 from clones.pages import network_context
+from cowweb.wording import days_or_hours
 from provisioning.going_on import secret_names
 from provisioning.header import Parsed
 from provisioning.header.params import FLAGS
@@ -63,6 +65,7 @@ def ways_on(run: Run, phases: list[RunPhase]) -> dict[str, Any]:
     script = next((phase for phase in phases if phase.name == RunPhase.Name.SCRIPT), None)
     return {
         "secrets_again": secret_names(run),
+        "bin_kept": days_or_hours(settings.COWWEB_BIN_HOURS),
         "needs_secrets": bool(script and (failed is None or failed.position <= script.position)),
         "afterwards": Run.Afterwards.choices,
         "failed_label": failed.get_name_display() if failed else "where it stopped",

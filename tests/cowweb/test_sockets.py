@@ -136,6 +136,14 @@ async def test_a_ring_redraws_and_one_that_changed_nothing_sends_nothing(clone, 
         assert "Starting" in await text(socket)
 
 
+async def test_a_runs_page_says_at_once_how_its_clone_is(run, admin):
+    await Run.objects.filter(pk=run.pk).aupdate(status="failed", failure="It failed", failed_phase="script")
+    async with opened(f"/ws/runs/{run.pk}/", admin) as socket:
+        assert "Keep the clone for a look" in await text(socket)
+        await sync_to_async(clone_moved)(run.clone_id, to="starting")
+        assert "Starting the clone" in await text(socket)
+
+
 async def test_a_burst_of_rings_is_few_redraws_and_ends_with_the_last_state(clone, admin):
     async with opened(f"/ws/clones/{clone.name}/", admin) as socket:
         await text(socket)

@@ -113,6 +113,25 @@ def test_a_failed_run_keeps_the_clone_that_was_to_be_removed(on_shell, actor):
     assert (clone.status, run.afterwards) == ("starting", "keep")
 
 
+def test_a_retry_of_what_ran_out_of_time_is_given_more(on_shell, actor, client, admin):
+    run, _ = on_shell("# kvm-infra-timeout: 1", "sleep 1.5", afterwards="keep")
+    carried(run)
+    assert (run.status, run.timeout_s) == ("timed_out", 1)
+    assert run.failure.startswith("The script was not done within 1 s")
+    client.force_login(admin)
+    assert 'name="timeout" inputmode="numeric" pattern="[0-9]{1,5}" value="2"' in page_of(run, client)
+    for wrong in ("0", "86401", "soon"):
+        client.post(f"/runs/{run.pk}/retry/", {"timeout": wrong})
+        assert "timeout: write seconds, 1 to 86400" in page_of(run, client)
+    client.post(f"/runs/{run.pk}/retry/", {"timeout": "60"})
+    carried(run)
+    assert (run.status, run.timeout_s, run.overrides) == ("succeeded", 60, {"timeout": [1, 60]})
+
+
+def page_of(run, client) -> str:
+    return client.get(f"/runs/{run.pk}/").content.decode()
+
+
 @pytest.mark.parametrize("end", ["timed_out", "interrupted"])
 def test_a_run_out_of_time_or_interrupted_keeps_it_too(on_shell, end):
     run, _ = on_shell("exit 0", afterwards="remove")
