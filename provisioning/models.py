@@ -60,9 +60,8 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(status__in=Run.RETRYABLE)
 
     def for_list(self) -> "RunQuerySet":
-        return self.select_related("owner", "clone", "published__base", "script_version__script").order_by(
-            "-pk"
-        )
+        beside = ("owner", "clone__revision__base", "published__base", "script_version__script")
+        return self.select_related(*beside).order_by("-pk")
 
 
 class Run(models.Model):

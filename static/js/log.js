@@ -109,8 +109,12 @@ class Log {
       this.following = on
       if (on) this.end()
     }
-    this.part('jump').hidden = on || this.state === 'done' && this.view.atEnd
+    this.showJump()
     this.root.querySelector('[data-log-toggle="follow"]').setAttribute('aria-pressed', String(on))
+  }
+
+  showJump () {
+    this.part('jump').hidden = this.following || this.state === 'done' && this.view.atEnd
   }
 
   toggle (name, on) {
@@ -168,6 +172,7 @@ class Log {
     this.#ours = performance.now()
     this.view.toLine(line)
     this.view.renew()
+    this.showJump()
   }
 
   showFound () {
