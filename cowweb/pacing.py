@@ -3,7 +3,8 @@
 Daphne writes whatever the application answers into memory, so a download of 100 MB by a slow line is 100 MB
 of the server's, and so is the log of a page that has stopped reading its websocket. Here the application
 waits with its next part until the line has taken the last. Whoever draws something meanwhile, draws what is
-so when its turn comes: no page gets a backlog.
+so when its turn comes: no page gets a backlog. The other way, nothing is read from a socket while what it
+sent before waits for the application, as for a guest that does not read.
 """
 
 import asyncio
@@ -12,6 +13,9 @@ from typing import Any
 from daphne.http_protocol import WebRequest
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
+
+MOST_WAITING = 16  # messages, each of them at most 1 MiB
+LOOK_S = 0.02
 
 
 class Brake:
@@ -31,7 +35,34 @@ class Brake:
         self.is_free.set()
 
 
+class PacedSocket(WebSocketProtocol):
+    transport: Any
+    is_held = False
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: FBT001 - Autobahn's own
+        super().onMessage(payload, isBinary)  # type: ignore[no-untyped-call]
+        if self.application_queue.qsize() >= MOST_WAITING and not self.is_held:
+            self.is_held = True
+            self.transport.pauseProducing()
+            self.read_on()
+
+    def read_on(self) -> None:
+        """Once the application has taken most of it."""
+        if self.state == self.STATE_CLOSED:
+            return
+        if self.application_queue.qsize() > MOST_WAITING // 2:
+            asyncio.get_event_loop().call_later(LOOK_S, self.read_on)
+            return
+        self.is_held = False
+        self.transport.resumeProducing()
+
+
 class PacedServer(Server):
+    def listen_success(self, port: Any) -> None:
+        """Before the first connection: the factory was made by then, and makes our sockets."""
+        self.ws_factory.protocol = PacedSocket
+        super().listen_success(port)  # type: ignore[no-untyped-call]
+
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         if isinstance(protocol, WebRequest) and protocol.channel is not None:
             brake_of_answer(protocol, goes_on=bool(message.get("more_body")))

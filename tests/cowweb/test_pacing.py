@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -11,21 +12,31 @@ from contextlib import closing, contextmanager
 import pytest
 
 from tests.support.site import free_port, wait_until
-from tests.support.websocket import Closed, WebSocket
+from tests.support.websocket import TEXT, Closed, WebSocket
 
 pytestmark = pytest.mark.slow
 
 PARTS, PART = 640, 1 << 16
 SERVER = f"""
+import asyncio
 import sys
 import daphne.server
 from cowweb.pacing import PacedServer
 
 made = 0
 
+hears = asyncio.Event()
+
+async def listens(receive, send):
+    # To nothing until it is told, then to all of it; says how much that was.
+    await hears.wait()
+    total = 0
+    while (text := (await receive())["text"]) != "end":
+        total += len(text)
+    await send({{"type": "websocket.send", "text": str(total)}})
+
 async def talks(send):
     global made
-    await send({{"type": "websocket.accept"}})
     for _ in range({PARTS}):
         await send({{"type": "websocket.send", "text": "x" * {PART}}})
         made += 1
@@ -34,8 +45,12 @@ async def talks(send):
 async def application(scope, receive, send):
     global made
     if scope["type"] == "websocket":
-        await talks(send)
+        await receive()
+        await send({{"type": "websocket.accept"}})
+        await (listens(receive, send) if scope["path"] == "/deaf" else talks(send))
         return
+    if scope["path"] == "/hear":
+        hears.set()
     await send({{"type": "http.response.start", "status": 200, "headers": []}})
     if scope["path"] == "/made":
         await send({{"type": "http.response.body", "body": str(made).encode()}})
@@ -123,6 +138,37 @@ def heard(socket: WebSocket) -> int:
     except Closed as closed:
         assert closed.code == 1000
         return total
+
+
+def test_what_is_sent_to_a_socket_is_not_read_before_there_is_use_for_it(port):
+    with WebSocket(port, "/deaf") as socket:
+        socket.stream.settimeout(1)
+        begun, rest = sent_until_it_stands_still(socket)
+        assert begun < PARTS / 2
+        answer(port, "/hear")
+        socket.stream.settimeout(30)
+        socket.stream.sendall(rest)
+        for _ in range(PARTS - begun):
+            socket.stream.sendall(framed(b"x" * PART))
+        socket.send(TEXT, b"end")
+        assert socket.receive() == str(PARTS * PART)
+
+
+def framed(text: bytes) -> bytes:
+    """As a browser sends it, with a mask of zeros."""
+    return struct.pack("!BBQ4x", 0x81, 0x80 | 127, len(text)) + text
+
+
+def sent_until_it_stands_still(socket: WebSocket) -> tuple[int, bytes]:
+    """How many parts were begun, and what is left of the last."""
+    for number in range(1, PARTS + 1):
+        left = memoryview(framed(b"x" * PART))
+        while left:
+            try:
+                left = left[socket.stream.send(left) :]
+            except TimeoutError:
+                return number, bytes(left)
+    return PARTS, b""
 
 
 def test_a_socket_that_is_left_in_the_middle_holds_nothing_up(port):
