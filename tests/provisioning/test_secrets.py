@@ -161,6 +161,8 @@ def test_by_page_and_api_it_is_neither_logged_nor_recorded(demo, admin, client, 
         f"provision script=s.sh parameters='TOKEN={CANARY}",
         f"provision script=s.sh parameters={CANARY}",
         f"provision script=s.sh parameters=TOKEN={CANARY} nonsense=1",
+        f"provision script=s.sh parameters=--token {CANARY}",
+        f"send run=1 text=my {CANARY}",
     ],
 )
 def test_a_command_is_no_place_for_it_and_does_not_keep_it(demo, actor, line, caplog):
