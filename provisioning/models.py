@@ -60,7 +60,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(status__in=Run.RETRYABLE)
 
     def for_list(self) -> "RunQuerySet":
-        beside = ("owner", "clone__revision__base", "published__base", "script_version__script")
+        beside = ("owner", "clone", "published__base", "script_version__script")
         return self.select_related(*beside).order_by("-pk")
 
 
@@ -104,6 +104,9 @@ class Run(models.Model):
     clone = models.ForeignKey(Clone, null=True, on_delete=models.PROTECT, related_name="runs")
     clone_name = models.CharField(max_length=63)
     base_reference = models.CharField(max_length=100)
+    revision_name = models.CharField(
+        max_length=100, blank=True, help_text="what that was when it was ordered"
+    )
     memory_mb = models.PositiveIntegerField(null=True)
     cpus = models.PositiveIntegerField(null=True)
     timeout_s = models.PositiveIntegerField(default=120)

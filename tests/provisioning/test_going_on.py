@@ -222,3 +222,12 @@ def test_a_server_that_dies_at_a_boundary_leaves_a_run_that_goes_on(
         assert set(states(run).values()) <= {"done", "skipped"}
         assert list(run.clone.snapshots.values_list("name", flat=True)) == [f"run-{run.pk}"]
     assert Clone.objects.get(pk=run.clone_id).status == "stopped"
+
+
+def test_a_run_names_the_revision_that_it_was_ordered_on(ordered, client, admin):
+    """The base may have moved on since, and its clone with it."""
+    run = ordered("true")
+    assert (run.base_reference, run.revision_name) == ("demo", "demo@1")
+    client.force_login(admin)
+    assert "of demo@1" in page_of(run, client)
+    assert "demo@1</td>" in client.get(f"/runs/compare/?b={run.pk}").content.decode()
