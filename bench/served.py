@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from bench.harness import Comparison, Options, Reach, measured
 from bench.listening import listening
-from bench.machines import Saved, cache_folder, machines_in, said
+from bench.machines import Saved, cache_folder, machines_in, said, stored
 from bench.site import Site, served
 from hosts.drivers.build import GuestKind, build_guest
 
@@ -37,7 +37,7 @@ def in_turn(
     site: Site, saved: Saved, kind: GuestKind, rounds: int
 ) -> tuple[dict[str, list[float]], list[str]]:
     """Samples of the driver's own way and the site's, and by which way the site's clones came."""
-    guest = build_guest(kind, cache=cache_folder(), progress=said)
+    guest = stored(build_guest(kind, cache=cache_folder(), progress=said), site.data / "driver")
     with machines_in(site.data, "machines", guest, saved.memory.parent) as machines:
         samples: dict[str, list[float]] = {DRIVER: [], PUSHED: [], BEFORE: []}
         ways: list[str] = []

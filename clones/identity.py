@@ -8,15 +8,24 @@ from hosts.drivers.records import Identity
 
 
 def identity_written(clone: Clone) -> Identity:
-    """A fresh identity, written where only the server may read it."""
-    identity = make_identity(clone.name, clone.revision.base.ssh_user)
-    for name, text in (("login_key", identity.login_key), ("host_key", identity.host_key)):
-        written(clone.folder / name, text)
-    clone.login_public, clone.host_public = identity.login_public, identity.host_public
+    """A fresh identity, written where only the server may read it, its public halves in the row."""
+    identity = identity_made(clone)
+    keys_kept(clone, identity)
     Clone.objects.filter(pk=clone.pk).update(
         login_public=identity.login_public, host_public=identity.host_public
     )
     return identity
+
+
+def identity_made(clone: Clone) -> Identity:
+    """A fresh identity that nothing keeps yet."""
+    return make_identity(clone.name, clone.revision.base.ssh_user)
+
+
+def keys_kept(clone: Clone, identity: Identity) -> None:
+    for name, text in (("login_key", identity.login_key), ("host_key", identity.host_key)):
+        written(clone.folder / name, text)
+    clone.login_public, clone.host_public = identity.login_public, identity.host_public
 
 
 def written(path: Path, text: str) -> None:

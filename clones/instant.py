@@ -9,12 +9,13 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from clones.grounds import grounds_checked
-from clones.identity import identity_written
+from clones.identity import identity_made, identity_written, keys_kept
 from clones.models import Clone
 from clones.services import clone_moved, moved_untold
 from clones.specs import spec_of
@@ -26,6 +27,7 @@ from hosts.drivers.records import Identity, MachineRecord, Started
 from hosts.jobs import work_or_wait
 from hosts.services import local_driver
 from pools.building import memory_there
+from pools.demand import asked_once
 from pools.models import Spare, Template
 from pools.services import pool_of, template_for, template_hit, template_wanted
 from pools.spares import spare_taken
@@ -38,6 +40,7 @@ IDENTITY_S = 20.0
 BUILD_WAIT_S = 600.0
 ENTROPY_BYTES = 128
 SSH_PORT = 22
+DRAWN_S = 0.02  # the pages that wait for a clone are drawn before what is only counted or measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,48 +108,65 @@ def failed_before(clone: Clone) -> bool:
 
 def made_from(clone: Clone, template: Template, on_phase: OnPhase) -> bool:
     """From a spare where there is one, otherwise from the template's memory."""
-    spare = None
-    if clone.way_asked != Way.MEMORY:
-        spare = spare_for(clone, template)
-    if spare is None and clone.way_asked == Way.SPARE:
-        raise ConflictError("the pool has no spare now")
     on_phase("clone")
-    if spare is not None:
-        try:
-            return handed_out(clone, template, spare, on_phase)
-        except DriverError as error:
-            destroyed(clone)
-            if clone.way_asked:
-                raise
-            Clone.objects.filter(pk=clone.pk).update(way_reason=f"its spare failed: {error}"[:300])
+    spare = clone.way_asked != Way.MEMORY and made_from_spare(clone, template, on_phase)
+    if not spare:
+        made_from_memory(clone, template, on_phase)
+    time.sleep(DRAWN_S)
+    template_hit(template)
+    if spare:
+        asked_once(clone.revision.base_id, found=True)
+    return True
+
+
+def made_from_spare(clone: Clone, template: Template, on_phase: OnPhase) -> bool:
+    """False where there is none, or where it failed."""
+    identity = identity_made(clone)
     try:
-        return restored(clone, template, on_phase)
+        spare = spare_for(clone, template, identity)
+        if spare is not None:
+            handed_out(clone, template, spare, identity, on_phase)
+            return True
+    except DriverError as error:
+        destroyed(clone)
+        if clone.way_asked:
+            raise
+        Clone.objects.filter(pk=clone.pk).update(way_reason=f"its spare failed: {error}"[:300])
+    asked_once(clone.revision.base_id, found=False)
+    return False
+
+
+def made_from_memory(clone: Clone, template: Template, on_phase: OnPhase) -> None:
+    if clone.way_asked == Way.SPARE:
+        raise ConflictError("the pool has no spare now")
+    try:
+        restored(clone, template, on_phase)
     except DriverError:
         destroyed(clone)
         raise
 
 
-def spare_for(clone: Clone, template: Template) -> Spare | None:
+def spare_for(clone: Clone, template: Template, identity: Identity) -> Spare | None:
     """A spare, the clone's own from the moment that it is taken: someone always answers for its machine."""
     with transaction.atomic():
         spare = spare_taken(template)
         if spare is not None:
-            Clone.objects.filter(pk=clone.pk).update(
-                uuid=spare.uuid, record=spare.record, forwards=spare.forwards, template=template
-            )
+            theirs = {"uuid": spare.uuid, "record": spare.record, "forwards": spare.forwards}
+            keys = {"login_public": identity.login_public, "host_public": identity.host_public}
+            starting(clone, moved=moved_untold, template=template, **theirs, **keys)
     return spare
 
 
-def handed_out(clone: Clone, template: Template, spare: Spare, on_phase: OnPhase) -> bool:
+def handed_out(clone: Clone, template: Template, spare: Spare, identity: Identity, on_phase: OnPhase) -> None:
     """The spare becomes the clone: its folder, its disk under the clone's name, its process."""
     start = time.perf_counter()
     record = MachineRecord(**(spare.record or {}))
     clone.uuid, clone.record, clone.forwards = spare.uuid, spare.record, spare.forwards
     clone.template = template
     spare.disk.rename(clone.disk)
-    identity = identity_written(clone)
+    keys_kept(clone, identity)
     disk_ms = since_ms(start)
-    starting(clone, on_phase, moved=moved_untold)
+    on_phase("start")
     start = time.perf_counter()
     if clone.egress_ports is not None:  # until now it was held as most are: open
         local_driver().egress_set(record, clone.egress_ports)
@@ -158,10 +178,10 @@ def handed_out(clone: Clone, template: Template, spare: Spare, on_phase: OnPhase
     if more:
         forwards = local_driver().forward(record, more)
         clone.forwards = [[forward.guest_port, forward.host_port] for forward in forwards]
-    return running(clone, template, Way.SPARE, Times(disk_ms, start_ms, identity_ms))
+    running(clone, template, Way.SPARE, Times(disk_ms, start_ms, identity_ms))
 
 
-def restored(clone: Clone, template: Template, on_phase: OnPhase) -> bool:
+def restored(clone: Clone, template: Template, on_phase: OnPhase) -> None:
     """A new layer on the template's, and its memory mapped copy-on-write."""
     start = time.perf_counter()
     clone.folder.mkdir(parents=True, mode=0o700)
@@ -169,7 +189,8 @@ def restored(clone: Clone, template: Template, on_phase: OnPhase) -> bool:
     clone.template = template
     identity = identity_written(clone)
     disk_ms = since_ms(start)
-    starting(clone, on_phase)
+    on_phase("start")
+    starting(clone, template=template)
     start = time.perf_counter()
     grounds_checked(clone)
     started = local_driver().start(replace(spec_of(clone), memory=private_memory(template)))
@@ -177,7 +198,7 @@ def restored(clone: Clone, template: Template, on_phase: OnPhase) -> bool:
     started_written(clone, started)
     on_phase("ready")
     identity_ms = identified(clone, identity)
-    return running(clone, template, Way.MEMORY, Times(disk_ms, start_ms, identity_ms))
+    running(clone, template, Way.MEMORY, Times(disk_ms, start_ms, identity_ms))
 
 
 def started_written(clone: Clone, started: Started) -> None:
@@ -186,9 +207,8 @@ def started_written(clone: Clone, started: Started) -> None:
     Clone.objects.filter(pk=clone.pk).update(record=clone.record, forwards=clone.forwards)
 
 
-def starting(clone: Clone, on_phase: OnPhase, *, moved: Callable[..., bool] = clone_moved) -> None:
-    on_phase("start")
-    if not moved(clone.pk, to=Status.STARTING, since=[Status.CREATING], template=clone.template):
+def starting(clone: Clone, *, moved: Callable[..., bool] = clone_moved, **fields: Any) -> None:
+    if not moved(clone.pk, to=Status.STARTING, since=[Status.CREATING], **fields):
         raise DriverError(f"{clone.name} was ended while it was being made")
 
 
@@ -200,7 +220,7 @@ def identified(clone: Clone, identity: Identity) -> float:
     return since_ms(start)
 
 
-def running(clone: Clone, template: Template | None, way: str, times: Times) -> bool:
+def running(clone: Clone, template: Template | None, way: str, times: Times) -> None:
     now = timezone.now()
     moved = clone_moved(
         clone.pk,
@@ -221,9 +241,6 @@ def running(clone: Clone, template: Template | None, way: str, times: Times) -> 
     )
     if not moved:
         raise DriverError(f"{clone.name} was ended while it was starting")
-    if template is not None:
-        template_hit(template)
-    return True
 
 
 def left_half_made(clone: Clone) -> bool:

@@ -51,8 +51,19 @@ def terms_of(policies: list[LeasePolicy]) -> Terms:
     return Terms(default, most)
 
 
-def lease_begun(clone: Any, *, hours: int | None = None) -> Lease:
-    """A lease from now on, for a new or restored clone. For a verb's own transaction."""
+def lease_begun(clone: Any) -> Lease:
+    """A lease from now on, in the place of what it had. For a verb's own transaction."""
+    lease, _ = Lease.objects.update_or_create(clone=clone, defaults=lease_columns(clone))
+    return lease
+
+
+def lease_given(clone: Any, *, hours: int | None) -> None:
+    """The first lease of a new clone. For a verb's own transaction."""
+    Lease.objects.create(clone=clone, **lease_columns(clone, hours=hours))
+
+
+def lease_columns(clone: Any, *, hours: int | None = None) -> dict[str, Any]:
+    """Of one that begins now; refused where it would be longer than it may be."""
     terms = terms_for(team_id=clone.team_id, base_id=clone.revision.base_id)
     if hours and terms.most_hours and hours > terms.most_hours:
         raise QuotaError(
@@ -62,10 +73,7 @@ def lease_begun(clone: Any, *, hours: int | None = None) -> Lease:
         )
     now = timezone.now()
     length = timedelta(hours=hours) if hours else terms.default
-    lease, _ = Lease.objects.update_or_create(
-        clone=clone, defaults={"began_at": now, **until(now + length if length else None, now=now)}
-    )
-    return lease
+    return {"began_at": now, **until(now + length if length else None, now=now)}
 
 
 def until(end: datetime | None, *, now: datetime) -> dict[str, Any]:

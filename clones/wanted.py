@@ -16,7 +16,7 @@ from audit.services import Actor
 from bases.integrity import revision_checked
 from bases.models import BaseImage
 from bases.services import base_open
-from clones.lease_terms import lease_begun
+from clones.lease_terms import lease_given
 from clones.models import Clone
 from clones.named import clone_named
 from cowweb.errors import (
@@ -87,8 +87,8 @@ def clone_row(wanted: Wanted, *, actor: Actor) -> Clone:
             )
     except IntegrityError:
         raise NameTakenError(f"There is a clone {name} already", field="name") from None
-    lease_begun(clone, hours=wanted.lease_hours)
-    ring("clones", "bases")
+    lease_given(clone, hours=wanted.lease_hours)
+    ring("clones", "bases", in_passing=True)
     return clone
 
 

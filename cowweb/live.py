@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 RIGHTS = "rights"  # who may do what has changed: every open socket looks again whether it may be open
 WATCH_INTERVAL_S = 0.1
+PASSING_S = 0.1
 RING_KEPT_ROWS = 10_000
 AGAIN_EVERY_S = 1.0
 LISTEN_AGAIN_S = 6.0  # until a channel layer has subscribed anew
@@ -60,23 +61,26 @@ def attach(loop: asyncio.AbstractEventLoop) -> None:
     attached.loop = loop
 
 
-def ring(*topics: str) -> None:
-    """Tells everyone who watches these topics, once the current transaction is committed."""
+def ring(*topics: str, in_passing: bool = False) -> None:
+    """Tells everyone who watches these topics, once the current transaction is committed.
+    `in_passing`: of a state that is often over before it is drawn, so its pages are drawn a moment later."""
     if not settings.REDIS_URL:
         Ring.objects.bulk_create([Ring(topic=topic, sender=SENDER) for topic in topics])
-    transaction.on_commit(lambda: deliver(*topics))
+    transaction.on_commit(lambda: deliver(*topics, after_s=PASSING_S if in_passing else 0))
 
 
-def deliver(*topics: str) -> None:
+def deliver(*topics: str, after_s: float = 0) -> None:
     """Sends the rings from this process, from any thread."""
     if attached.loop is not None:
-        asyncio.run_coroutine_threadsafe(send(*topics), attached.loop)
+        asyncio.run_coroutine_threadsafe(send(*topics, after_s=after_s), attached.loop)
     elif settings.REDIS_URL and not async_to_sync(sent)(*topics):
         Ring.objects.bulk_create([Ring(topic=topic, sender=SENDER) for topic in topics])
 
 
-async def send(*topics: str) -> None:
+async def send(*topics: str, after_s: float = 0) -> None:
     """Rings the groups of these topics, later where that cannot be now."""
+    if after_s:
+        await asyncio.sleep(after_s)
     if not await sent(*topics):
         missed.topics.update(topics)
         missed.until = None

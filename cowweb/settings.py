@@ -107,7 +107,6 @@ COWWEB_GUEST_DOMAIN = env("COWWEB_GUEST_DOMAIN", "localhost").lower()
 COWWEB_HTTPS = env_flag("COWWEB_HTTPS", default=False)
 
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -153,13 +153,13 @@ class Capacity:
         return Fit(count, need, disk, why)
 
 
-def capacity_now(*, without: Collection[str] = ()) -> Capacity:
+def capacity_now(host: Host | None = None, *, without: Collection[str] = ()) -> Capacity:
     """Of this host, as its machines' rows say; `without` are keys of those that are only asked for."""
     found: list[Machine] = []
     for path in MACHINES:
         machines: Callable[[], Sequence[Machine]] = import_string(path)
         found += [machine for machine in machines() if machine.key not in without]
-    return Capacity(local_driver().use(), found, local_host().measured)
+    return Capacity(local_driver().use(), found, (host or local_host()).measured)
 
 
 def capacity_measured() -> int:
@@ -185,9 +185,9 @@ def room_checked(asked: Sequence[Machine], of: str) -> None:
     so who asks at the same time waits and then counts these."""
     if not asked:
         return
-    local_host(Host.objects.select_for_update(no_key=True))
+    host = local_host(Host.objects.select_for_update(no_key=True))
     first = max(asked, key=lambda machine: machine.memory_mb)
-    fit = capacity_now(without={machine.key for machine in asked}).fits(first.base, first.memory_mb)
+    fit = capacity_now(host, without={machine.key for machine in asked}).fits(first.base, first.memory_mb)
     if fit.count >= len(asked):
         return
     were = "was" if len(asked) == 1 else "were"

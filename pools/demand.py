@@ -11,7 +11,8 @@ Example::
 
 from datetime import timedelta
 
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from pools.models import Pool
@@ -23,13 +24,20 @@ def asked_once(base_id: int, *, found: bool) -> None:
     """Counts a request where someone wanted spares to be there."""
     hit = "taken" if found else "missed"
     pool = Pool.objects.filter(base=base_id, minimum__gt=0)
+    with transaction.atomic():
+        if pool.exclude(window_at__gt=timezone.now() - WINDOW).exists():
+            window_begun(pool)
+        pool.update(**{hit: F(hit) + 1, "window_asked": F("window_asked") + 1})
+
+
+def window_begun(pool: QuerySet[Pool]) -> None:
+    """Where the present one is over; whoever finds that at the same time begins it once."""
     now = timezone.now()
     pool.filter(window_at__lte=now - 2 * WINDOW).update(window_asked=0)
     pool.filter(window_at__lte=now - WINDOW).update(
         window_at=now, window_before=F("window_asked"), window_asked=0
     )
     pool.filter(window_at=None).update(window_at=now)
-    pool.update(**{hit: F(hit) + 1, "window_asked": F("window_asked") + 1})
 
 
 def asked_lately(pool: Pool) -> int:

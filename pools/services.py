@@ -50,10 +50,11 @@ def fingerprint_of(revision: BaseRevision, *, memory_mb: int, cpus: int) -> str:
 def template_for(revision: BaseRevision, *, memory_mb: int, cpus: int) -> Template | None:
     """The ready template of this machine, if its saved state fits the QEMU of today."""
     fingerprint = fingerprint_of(revision, memory_mb=memory_mb, cpus=cpus)
-    found = Template.objects.select_related("revision__base").filter(
-        revision=revision, memory_mb=memory_mb, cpus=cpus, fingerprint=fingerprint, status=Status.READY
-    )
-    return found.first()
+    machine = {"memory_mb": memory_mb, "cpus": cpus, "fingerprint": fingerprint}
+    found = Template.objects.filter(revision=revision, status=Status.READY, **machine).first()
+    if found:
+        found.revision = revision  # the caller's, which has been read already
+    return found
 
 
 def template_wanted(revision: BaseRevision, *, memory_mb: int, cpus: int) -> tuple[Template, Job | None]:

@@ -26,7 +26,6 @@ from hosts.jobs import enqueue
 from hosts.models import Job
 from hosts.services import local_driver
 from pools.building import memory_there
-from pools.demand import asked_once
 from pools.models import Spare, Template
 from pools.specs import spare_machine
 from pools.usage import spare_checked
@@ -43,20 +42,12 @@ def spare_taken(template: Template) -> Spare | None:
     for _ in range(TRIES):
         found = template.spares.filter(status=Status.READY).order_by("pk").first()
         if found is None:
-            return counted(template, None)
-        taken = Spare.objects.filter(pk=found.pk, status=Status.READY).update(
-            status=Status.TAKEN, taken_at=timezone.now()
-        )
-        if taken:
-            found.refresh_from_db()
-            return counted(template, found)
-    return counted(template, None)
-
-
-def counted(template: Template, spare: Spare | None) -> Spare | None:
-    """Keeps the hit rate and the demand."""
-    asked_once(template.revision.base_id, found=spare is not None)
-    return spare
+            return None
+        now = timezone.now()
+        if Spare.objects.filter(pk=found.pk, status=Status.READY).update(status=Status.TAKEN, taken_at=now):
+            found.status, found.taken_at = Status.TAKEN, now
+            return found
+    return None
 
 
 def spare_wanted(template: Template) -> tuple[Spare, Job]:

@@ -142,9 +142,7 @@ def test_what_is_left_is_not_reported_again_until_it_is_something_else(lost_fold
     finding_decide(one(), decision="leave", actor=actor)
     site_surveyed()
     assert waiting_count() == 0 and Finding.objects.count() == 1
-    shutil.rmtree(lost_folder)
-    keeps_the_inode = lost_folder.with_name("keeps")
-    keeps_the_inode.mkdir()
+    lost_folder.rename(lost_folder.with_name("other"))  # it lives on, so the new one is surely another
     lost_folder.mkdir()
     site_surveyed()
     assert one(subject__contains=lost_folder.name, state="waiting")

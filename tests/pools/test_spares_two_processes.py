@@ -19,6 +19,7 @@ import django
 django.setup()
 from django.db import connection
 from bases.models import BaseImage, BaseRevision
+from pools.demand import asked_once
 from pools.models import Pool, Spare, Template
 from pools.spares import spare_taken
 base = BaseImage.objects.create(name="demo")
@@ -35,6 +36,8 @@ for _ in range({PROCESSES}):
         mine = []
         while spare := spare_taken(template):
             mine.append(spare.pk)
+            asked_once(base.pk, found=True)
+        asked_once(base.pk, found=False)
         os.write(1, (json.dumps(mine) + chr(10)).encode())
         os._exit(0)
     children.append(child)
