@@ -135,6 +135,11 @@ def test_a_run_that_failed_says_where_and_why_and_the_ways_on(page, served, pict
     expect(alert.get_by_role("button", name="Run again")).to_be_visible()
     assert complete(page)[-1] == "Giving up"
     picture(page, "run-failed")
+    log = page.locator("[data-log-space]")
+    served.admin.command(f"retry run={served.newest_run()}")  # by another, while the page is open
+    expect(log).to_contain_text("Attempt 2: goes on from Script")
+    expect(page.locator("[data-log-state]")).to_contain_text("Complete")
+    assert complete(page)[-1] == "Giving up"
 
 
 def test_the_command_bar_runs_a_command(page, served, picture):
