@@ -20,13 +20,12 @@ from audit.streams import all_told
 from audit.walk import Walk, records
 from cowweb.errors import DomainError, ForbiddenError
 from cowweb.live import ring
-from cowweb.roles import administers
 
 
 def archive_make(*, before: datetime, actor: Actor) -> Archive | None:
     """Archives the oldest records, up to the first that is not older; None where none is that old."""
     with operation(actor, "archive_audit", target="audit", params={"before": moment(before)}):
-        if not administers(actor.user):
+        if not actor.is_administrator:
             raise ForbiddenError("Only an administrator may archive the record")
         head = ChainHead.locked()
         if head.verified_wrong:

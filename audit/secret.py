@@ -41,10 +41,10 @@ def concealed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) or value == "" else HIDDEN
 
 
-def cut(value: Any) -> Any:
+def cut(value: Any, most: int = TEXT_CHARACTERS) -> Any:
     """Long texts are cut: a script's is kept with its run, not here."""
-    if isinstance(value, str) and len(value) > TEXT_CHARACTERS:
-        return value[:TEXT_CHARACTERS] + "…"
+    if isinstance(value, str) and len(value) > most:
+        return value[:most] + "…"
     return value
 
 

@@ -9,6 +9,7 @@ Example::
 """
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,18 +21,20 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from audit.models import AuditEntry, AuditOutcome, Via
-from audit.secret import difference, shortened
+from audit.secret import cut, difference, shortened
 from cowweb.errors import DomainError
 from cowweb.live import ring
-from cowweb.roles import curates
+from cowweb.roles import administers, curates
 
 logger = logging.getLogger(__name__)
 
 Result = AuditOutcome.Result
 SYSTEM_NAME = "cowweb"
 NOBODY = "(nobody)"
+REASON_CHARACTERS = 4000  # a script of a megabyte can be wrong in as many lines
 
 
+recent: deque[str] = deque(maxlen=1000)  # ids of requests of this process that left an entry
 current: ContextVar["Operation | None"] = ContextVar("current_operation", default=None)
 
 
@@ -62,7 +65,16 @@ class Actor:
 
     @property
     def is_curator(self) -> bool:
-        return not self.is_nobody and self.scope in ("", "all") and curates(self.user)
+        return self.is_whole and curates(self.user)
+
+    @property
+    def is_administrator(self) -> bool:
+        return self.is_whole and administers(self.user)
+
+    @property
+    def is_whole(self) -> bool:
+        """Somebody in person, or by a token that is for all that its account may do; or the site itself."""
+        return not self.is_nobody and self.scope in ("", "all")
 
 
 SYSTEM = Actor(user=None, via=Via.SYSTEM)
@@ -106,6 +118,7 @@ def begin(
 ) -> AuditEntry:
     """The entry of a command that was just asked for."""
     user: AbstractBaseUser | None = actor.user
+    recent.append(actor.request_id)
     return AuditEntry.objects.create(
         actor=user if isinstance(user, User) else None,
         actor_name=actor.name[:150],
@@ -121,6 +134,11 @@ def begin(
     )
 
 
+def is_on_record(request: HttpRequest) -> bool:
+    """Whether this request, of just now, has an entry already."""
+    return getattr(request, "request_id", "") in recent
+
+
 def finish(
     entry_id: int | None, result: str, reason: str = "", changes: Mapping[str, Any] | None = None
 ) -> None:
@@ -130,7 +148,10 @@ def finish(
     try:
         with transaction.atomic():
             AuditOutcome.objects.create(
-                entry_id=entry_id, result=result, reason=reason, changes=dict(changes or {})
+                entry_id=entry_id,
+                result=result,
+                reason=cut(reason, REASON_CHARACTERS),
+                changes=dict(changes or {}),
             )
             ring("audit")
     except IntegrityError:

@@ -7,6 +7,7 @@ Example::
 """
 
 import contextlib
+import errno
 import hashlib
 import hmac
 import http.client
@@ -28,6 +29,8 @@ INFO = 6
 SOFTWARE = "cowweb@32473"
 PORTS = {"udp": 514, "tcp": 601}
 ANSWER_BYTES = 300
+LONG_PART = 1_000  # characters
+LEFT_OUT = "… (too long for a datagram)"
 
 
 class SinkError(Exception):
@@ -55,28 +58,40 @@ def syslog_line(record: Record, chain: str) -> bytes:
 
 def syslog_send(target: str, records: Sequence[Record], chain: str) -> None:
     """`udp://host:514`, `tcp://host:601` (octet counting) or `unix:///dev/log`."""
-    lines = [syslog_line(record, chain) for record in records]
     parts = urlsplit(target)
     if parts.scheme == "unix" and parts.path:
-        datagrams(socket.AF_UNIX, parts.path, lines)
+        datagrams(socket.AF_UNIX, parts.path, records, chain)
     elif parts.scheme == "udp" and parts.hostname:
         family, *_, address = socket.getaddrinfo(
             parts.hostname, parts.port or PORTS["udp"], type=socket.SOCK_DGRAM
         )[0]
-        datagrams(family, address, lines)
+        datagrams(family, address, records, chain)
     elif parts.scheme == "tcp" and parts.hostname:
+        lines = [syslog_line(record, chain) for record in records]
         stream((parts.hostname, parts.port or PORTS["tcp"]), lines)
     else:
         forms = "udp://HOST:514, tcp://HOST:601 or unix:///dev/log"
         raise SinkError(f"COWWEB_AUDIT_SYSLOG={target!r}: write {forms}")
 
 
-def datagrams(family: int, address: Any, lines: Sequence[bytes]) -> None:
+def datagrams(family: int, address: Any, records: Sequence[Record], chain: str) -> None:
+    """A record that no datagram holds goes without its long parts: it must not hold up those after it."""
     with socket.socket(family, socket.SOCK_DGRAM) as out:
         out.settimeout(TIMEOUT_S)
         out.connect(address)
-        for line in lines:
-            out.send(line)
+        for record in records:
+            try:
+                out.send(syslog_line(record, chain))
+            except OSError as error:
+                if error.errno != errno.EMSGSIZE:
+                    raise
+                out.send(syslog_line(without_long_parts(record), chain))
+
+
+def without_long_parts(record: Record) -> Record:
+    """The same place in the chain and the same hash; what was left out is in the site's own record."""
+    long = [name for name, value in record.said.items() if len(canonical(value)) > LONG_PART]
+    return record._replace(said={**record.said, **dict.fromkeys(long, LEFT_OUT)})
 
 
 def stream(address: tuple[str, int], lines: Sequence[bytes]) -> None:

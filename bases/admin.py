@@ -15,6 +15,7 @@ from bases.aliases import alias_roll_back
 from bases.life import revision_approve, revision_retire
 from bases.models import BaseImage, BaseRevision, Stage
 from bases.services import base_edit, base_mark, base_verify
+from cowweb.curated import ServedAdmin
 from cowweb.errors import DomainError
 
 
@@ -40,7 +41,7 @@ class RevisionInline(admin.TabularInline[BaseRevision, BaseImage]):
 
 
 @admin.register(BaseImage)
-class BaseImageAdmin(admin.ModelAdmin[BaseImage]):
+class BaseImageAdmin(ServedAdmin[BaseImage]):
     list_display = (
         "name",
         "status",
@@ -87,7 +88,7 @@ class BaseImageAdmin(admin.ModelAdmin[BaseImage]):
     def save_model(self, request: HttpRequest, obj: BaseImage, form: object, change: bool) -> None:  # noqa: FBT001
         changed = {name: getattr(obj, name) for name in getattr(form, "changed_data", [])}
         if changed:
-            base_edit(base=obj, changes=changed, actor=actor_of(request))
+            self.served(request, lambda: base_edit(base=obj, changes=changed, actor=actor_of(request)))
 
     @admin.action(description="Deprecate: still usable, no longer recommended")
     def mark_deprecated(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:

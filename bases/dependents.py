@@ -26,7 +26,7 @@ class Dependent:
 
 
 def dependents(revision: BaseRevision) -> list[Dependent]:
-    """Live clones, the layers set aside for them, templates that are in use, and names that lead there."""
+    """Clones, also in the bin, the layers set aside for them, templates in use, and names that lead there."""
     return [*clones(revision), *layers(revision), *templates(revision), *names(revision)]
 
 
@@ -37,7 +37,7 @@ def related(field: str) -> Any:
 
 
 def clones(revision: BaseRevision) -> Iterable[Dependent]:
-    for clone in related("clones").live().filter(revision=revision).select_related("owner").order_by("pk"):
+    for clone in related("clones").kept().filter(revision=revision).select_related("owner").order_by("pk"):
         yield Dependent("clone", clone.name, clone.owner.get_username(), clone.get_status_display().lower())
 
 

@@ -14,10 +14,12 @@ from audit.services import SYSTEM, operation
 from bases.integrity import revision_verified
 from bases.life import retired_cleared
 from bases.models import BaseRevision
+from bases.uploads import uploads_completed
 from hosts.errors import DriverError
 
 
 def registry_looked_after() -> None:
+    uploads_completed()
     retired_cleared()
     revision_due_verified()
 

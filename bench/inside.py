@@ -10,6 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,6 +34,7 @@ from bench.starts import clone_running, script_starts  # noqa: E402
 from clones.models import Clone  # noqa: E402
 from cowweb.errors import UnsafeImageError  # noqa: E402
 from hosts.jobs import enqueue  # noqa: E402
+from hosts.models import Host  # noqa: E402
 from hosts.services import local_driver  # noqa: E402
 from pools.models import Spare, Template  # noqa: E402
 from pools.services import pool_set, template_ahead  # noqa: E402
@@ -40,6 +42,8 @@ from provisioning.models import OutputChunk, Run  # noqa: E402
 
 NAME = "admin"
 LONG_S = 1200.0
+LOOK_S = 35.0  # whatever look is under way began before
+LOOKED_WITHIN_S = 240.0
 
 
 def signed_in() -> str:
@@ -48,6 +52,16 @@ def signed_in() -> str:
     client = Client()
     client.force_login(user)
     return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def looked_over() -> float:
+    """Waits until the server beside has compared what is there now with its rows."""
+    began = time.time()
+    while not Host.objects.filter(reconciled_at__gt=datetime.fromtimestamp(began + LOOK_S, UTC)).exists():
+        if time.time() - began > LOOKED_WITHIN_S:
+            raise SystemExit("the server did not look at its site")
+        time.sleep(0.5)
+    return time.time() - began
 
 
 def registered(kind: str) -> int:
@@ -162,6 +176,7 @@ VERBS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             cleared,
             clone_running,
             script_starts,
+            looked_over,
             audit_rows,
             audit_scan,
             audit_verified,

@@ -158,6 +158,11 @@ def refusal(clone: Clone, to: BaseRevision) -> str:
         return f"it is {clone.status}; stop it first"
     if clone.busy:
         return busy_words(clone)
+    return unfit(here, to)
+
+
+def unfit(here: BaseRevision, to: BaseRevision) -> str:
+    """Why no disk that stands on the one revision can stand on the other; empty when it can."""
     if not to.intact or not here.intact:
         return f"{here if to.intact else to} no longer matches its digest"
     if (here.boot_kind, here.seed) != (to.boot_kind, to.seed):

@@ -8,6 +8,8 @@ Example::
 from collections.abc import Iterator
 
 from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
 
 from bases.integrity import looks_changed, revision_verified
 from bases.models import BaseRevision
@@ -26,21 +28,32 @@ from hosts.services import local_driver
 Status = Clone.Status
 RUN = [Status.RUNNING, Status.PAUSED]
 SSH = 22
+WHERE_DISKS_ARE = (
+    *("uuid", "name", "status", "busy", "revision__digest", "template__uuid"),
+    *("layer__uuid", "layer__parent", "layer__template", "layer__revision"),
+)
 LOST = "Its disk is gone: {found}. Put the file back and start it, or remove the clone."
 RUNS_ON = "Nothing: it runs on with what it holds open, and cannot be started again once it ends."
 
 
 def disks_compared() -> Iterator[Noted]:
     """Clones that should have a disk and have none that can be read, or one that names something else."""
-    lost = Finding.objects.open().filter(kind=Kind.CLONE).values_list("subject", flat=True)
-    for clone in Clone.objects.for_list().filter(status__in=[*RUN, Status.STOPPED, Status.FAILED], busy=""):
+    for clone in with_disks():
         target = f"clone:{clone.name}"
-        if clone.status == Status.FAILED and target not in lost:
-            continue  # of one that could not be made there never was a disk
         if found := disk_problem(clone):
             yield Noted(Kind.CLONE, target, found, disk_lost(clone, found), evidence={"clone": clone.pk})
         elif error := alteration(clone):
             yield altered_noted(clone, error)
+
+
+def with_disks() -> QuerySet[Clone]:
+    """With what says where their disks are and what these stand on, of rows that have far more. Of one that
+    could not be made there never was a disk; one that lost it is looked at until it is back."""
+    subject = Concat(Value("clone:"), OuterRef("name"))
+    lost = Exists(Finding.objects.open().filter(kind=Kind.CLONE, subject=subject))
+    should = Q(status__in=[*RUN, Status.STOPPED]) | Q(lost, status=Status.FAILED)
+    joined = Clone.objects.filter(should, busy="").select_related("revision", "layer", "template")
+    return joined.only(*WHERE_DISKS_ARE).order_by("-pk")
 
 
 def disk_problem(clone: Clone) -> str:
@@ -71,7 +84,8 @@ def disk_lost(clone: Clone, found: str) -> str:
     """A stopped clone without its disk is not called stopped any more; what was done, in words."""
     if clone.status in RUN:
         return RUNS_ON
-    clone_moved(clone.pk, to=Status.FAILED, since=[Status.STOPPED], failure=LOST.format(found=found))
+    if clone.status == Status.STOPPED:
+        clone_moved(clone.pk, to=Status.FAILED, since=[Status.STOPPED], failure=LOST.format(found=found))
     return "The clone is said to have failed."
 
 
@@ -114,16 +128,19 @@ def told(forwards: list[list[int]]) -> str:
 
 def bases_compared() -> Iterator[Noted]:
     """Revisions whose files are not what was admitted. They start no clones until they are again."""
-    for revision in BaseRevision.objects.select_related("base"):
+    stands = Count("clones", filter=~Q(clones__status=Status.REMOVED))
+    known = dict(Finding.objects.open().filter(kind=Kind.BASE).values_list("subject", "evidence"))
+    for revision in BaseRevision.objects.select_related("base").annotate(stands=stands):
         target, now = f"base:{revision}", identity_now(revision)
-        if looks_changed(revision) and not is_known(target, now):
+        # what was read already and did not match is not read again at each look
+        if looks_changed(revision) and not (now and known.get(target, {}).get("identity") == now):
             revision_verified(revision)
         if not revision.intact:
             yield Noted(
                 Kind.BASE,
                 target,
                 "its image is gone" if not now else "its files do not match their digests any more",
-                f"It starts no clones until its files are back. {standing(revision)} on it.",
+                f"It starts no clones until its files are back. {standing(revision.stands)} on it.",
                 Finding.State.QUARANTINED,
                 {"identity": now},
             )
@@ -136,12 +153,5 @@ def identity_now(revision: BaseRevision) -> str:
         return ""
 
 
-def is_known(target: str, identity: str) -> bool:
-    """Whether this very file was read already and did not match: it is not read again at each look."""
-    known = Finding.objects.open().filter(kind=Kind.BASE, subject=target).first()
-    return known is not None and bool(identity) and known.evidence.get("identity") == identity
-
-
-def standing(revision: BaseRevision) -> str:
-    count = revision.clones.exclude(status=Status.REMOVED).count()
+def standing(count: int) -> str:
     return f"{count} clone{'s' if count != 1 else ''} stand{'s' if count == 1 else ''}"

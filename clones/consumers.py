@@ -75,7 +75,9 @@ class OfOneClone(LivePart):
 class CloneDetail(OfOneClone):
     def render(self) -> str:
         clone = Clone.objects.for_list().get(pk=self.clone.pk)
-        return render_to_string("clones/_clone_status.html", {**detail_context(clone), "oob": True})
+        return render_to_string(
+            "clones/_clone_status.html", {**detail_context(clone, self.user), "oob": True}
+        )
 
 
 class CloneFolder(OfOneClone):

@@ -10,6 +10,7 @@ Example::
 
 import logging
 from collections.abc import Collection
+from uuid import UUID
 
 from django.db import transaction
 
@@ -29,6 +30,7 @@ from pools.models import Spare
 logger = logging.getLogger(__name__)
 Status = Clone.Status
 stale: set[int] = set()  # rules without a process at the last look
+suspects: set[UUID] = set()  # machines whose rules were not those of their rows at the last look
 
 
 def egress_set(*, clone: Clone, ports: tuple[int, ...] | None, actor: Actor) -> Clone:
@@ -51,7 +53,8 @@ def egress_set(*, clone: Clone, ports: tuple[int, ...] | None, actor: Actor) -> 
 
 
 def egress_looked_after() -> None:
-    """Counts what running clones were denied. Whose rules were lost, of clones and spares, is held again."""
+    """Counts what running clones were denied. Whose rules were lost or altered, of clones and spares, is held
+    again."""
     clones = {clone.uuid: clone for clone in Clone.objects.active().exclude(record=None)}
     spares = Spare.objects.filter(status=Spare.Status.READY).values_list("uuid", flat=True)
     if not (clones or spares) or not local_driver().egress().holds:
@@ -61,21 +64,22 @@ def egress_looked_after() -> None:
     for uuid, denied in counted.items():
         if uuid in clones and denied is not None:
             kept(clones[uuid], denied)
-    lost = [
-        f"clone:{clones[uuid]}" if uuid in clones else f"spare:{uuid.hex[:12]}"
-        for uuid, denied in counted.items()
-        if denied is None
-    ]
-    if lost:
-        told(lost)
+    righted = local_driver().egress_righted(wanted, suspects)
+    suspects.clear()
+    suspects.update(righted.suspects)
+    names = {uuid: f"clone:{clones[uuid]}" if uuid in clones else f"spare:{uuid.hex[:12]}" for uuid in wanted}
+    lost = [names[uuid] for uuid, denied in counted.items() if denied is None]
+    told(lost, "gone", "They were put back.")
+    told([names[uuid] for uuid in righted.restored], "altered", "They were put right.")
+    told([f"host:{part}" for part in righted.shared], "altered", "They were put right, for all machines.")
 
 
-def told(lost: Collection[str]) -> None:
-    """Someone took the rules of running machines away; what they reached meanwhile is not known."""
-    logger.warning("The network rules of %s were gone and were put back", ", ".join(lost))
-    for target in lost:
+def told(targets: Collection[str], what: str, done: str) -> None:
+    """Someone changed the rules of running machines; what they reached meanwhile is not known."""
+    for target in targets:
+        logger.warning("The network rules of %s were %s", target, what)
         with operation(SYSTEM, "restore_egress", target=target):
-            repaired(Kind.RULES, target, "its network rules were gone", "They were put back.")
+            repaired(Kind.RULES, target, f"its network rules were {what}", done)
 
 
 def kept(clone: Clone, denied: Denied) -> None:

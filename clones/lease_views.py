@@ -13,10 +13,12 @@ from clones.forms import LeaseForm, WhomForm
 from clones.leases import lease_extend
 from clones.lending import Whom, clone_share, clone_transfer, clone_unshare
 from clones.models import Clone
+from clones.pages import usable
 from clones.views import clone_or_404
 from cowweb.errors import DomainError
 from cowweb.http import back, told
 from cowweb.signed import signed_in
+from people import rights
 
 
 @require_POST
@@ -47,8 +49,9 @@ def done(request: HttpRequest, work: Callable[[], object], words: str) -> bool:
 
 @require_GET
 def bin_list(request: HttpRequest) -> HttpResponse:
-    clones = Clone.objects.binned().visible_to(signed_in(request)).for_list()
-    return render(request, "clones/bin.html", {"clones": clones[:200]})
+    user = signed_in(request)
+    clones = Clone.objects.binned().visible_to(user).for_list()[:200]
+    return render(request, "clones/bin.html", {"clones": usable(clones, user, rights.OWN)})
 
 
 def binned_or_404(request: HttpRequest, pk: int) -> Clone:

@@ -21,7 +21,6 @@ from clones.lease_terms import Terms, lease_begun, terms_for, until
 from clones.models import Clone
 from cowweb.errors import ConflictError, DomainError, ForbiddenError
 from cowweb.live import ring
-from cowweb.roles import administers
 from cowweb.wording import moment
 from people import rights
 from people.models import Team
@@ -85,9 +84,9 @@ def new_end(lease: Lease, terms: Terms, hours: int | None, now: datetime, *, exc
 
 def may_exceed(actor: Actor, clone: Clone) -> bool:
     """Whether the greatest length is no limit to them."""
-    if actor.user is None or administers(actor.user):
+    if actor.is_administrator:
         return True
-    return clone.team is not None and rights.is_in(actor.user, clone.team, rights.OWN)
+    return bool(clone.team and actor.user and rights.is_in(actor.user, clone.team, rights.OWN))
 
 
 def policy_of(*, team: Team | None = None, base: BaseImage | None = None) -> Length:
@@ -100,9 +99,9 @@ def may_rule(actor: Actor, *, team: Team | None = None) -> bool:
     """Whether they say how long clones last: of a team its owners, of a base curators."""
     if team is None:
         return actor.is_curator
-    if actor.user is None or administers(actor.user):
+    if actor.is_administrator:
         return True
-    return rights.is_in(actor.user, team, rights.OWN)
+    return bool(actor.user and rights.is_in(actor.user, team, rights.OWN))
 
 
 def policy_set(

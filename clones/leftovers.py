@@ -153,5 +153,11 @@ def marked(root: Path) -> Iterator[Path]:
             yield folder
 
 
+def marks_in_use() -> set[str]:
+    """Of the clones, spares and templates that there are now; those of others `has_row` finds."""
+    pools = marks(Spare.objects.filter(status__in=OF_POOL)) | marks(Template.objects.live())
+    return pools | marks(Clone.objects.kept())
+
+
 def marks(rows: QuerySet[Any]) -> set[str]:
     return {uuid.hex[:MARK_LENGTH] for uuid in rows.values_list("uuid", flat=True)}

@@ -12,13 +12,13 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 
 from audit.services import Actor, operation
 from clones.admission import handed_over
 from clones.models import Clone, Share
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
 from cowweb.live import RIGHTS, ring
-from cowweb.roles import administers
 from people import rights
 from people.models import Team
 from people.rights import OWN, SEE, USE, Level
@@ -104,8 +104,9 @@ def shared_with(clone: Clone, whom: Whom) -> User | Team | None:
 
 def clone_transfer(*, clone: Clone, whom: Whom, actor: Actor) -> Clone:
     """Gives a clone to a person, or to a team. It leaves a team that its new owner does not work in.
-    Whom it comes to needs room for it in their quotas."""
-    with operation(actor, "transfer", target=f"clone:{clone.name}", params=whom.params), transaction.atomic():
+    Whom it comes to needs room for it in their quotas. Who had it keeps no share of it."""
+    target = f"clone:{clone.name}"
+    with operation(actor, "transfer", target=target, params=whom.params) as op, transaction.atomic():
         clone = Clone.objects.select_for_update(of=("self",)).select_related("owner", "team").get(pk=clone.pk)
         rights.require(actor, OWN, clone)
         to = recipient(whom, actor)
@@ -114,15 +115,26 @@ def clone_transfer(*, clone: Clone, whom: Whom, actor: Actor) -> Clone:
         is_team = isinstance(to, Team)
         handed_over(clone, user=None if is_team else to.pk, team=to.pk if is_team else None)
         Share.objects.filter(clone=clone, **column(to)).delete()
+        if not is_team:
+            op.changed({"sharedWith": given_up(clone, clone.owner)}, {"sharedWith": []})
         ring("clones", f"clone.{clone.pk}", RIGHTS)
     return Clone.objects.for_list().get(pk=clone.pk)
+
+
+def given_up(clone: Clone, former: User) -> list[str]:
+    """Ends the shares by which its former owner would have it still: their own, and those of their teams."""
+    teams = rights.teams_giving(former, SEE)
+    left = Share.objects.filter(Q(user=former) | Q(team__in=teams), clone=clone)
+    names = [str(share.user or share.team) for share in left.select_related("user", "team")]
+    left.delete()
+    return names
 
 
 def given_to_team(clone: Clone, team: Team, actor: Actor) -> dict[str, Any]:
     """Its owner stays who answers for it; the team's owners may do as much."""
     if clone.team_id == team.pk:
         raise ConflictError(f"{clone.name} is {team}'s already", field="team")
-    if actor.user and not administers(actor.user) and not rights.is_in(actor.user, team, USE):
+    if actor.user and not actor.is_administrator and not rights.is_in(actor.user, team, USE):
         raise ForbiddenError(f"Only members and owners of {team} bring clones into it", field="team")
     return {"team": team}
 

@@ -226,6 +226,8 @@ class Clone(models.Model):
     ready_at = models.DateTimeField(null=True)
     removed_at = models.DateTimeField(null=True)
 
+    is_usable = True  # for whoever reads a list of them; `clones.pages.usable` says so of each
+
     objects = CloneQuerySet.as_manager()
 
     class Meta:
@@ -244,7 +246,13 @@ class Clone(models.Model):
                 name="running_clone_has_no_saved_memory",
             ),
         ]
-        indexes = [models.Index(fields=["status", "-id"]), models.Index(fields=["owner", "-id"])]
+        indexes = [
+            models.Index(fields=["status", "-id"]),
+            models.Index(fields=["owner", "-id"]),
+            # sums over all clones are read from these alone, without the clones' rows
+            models.Index(fields=["owner", "team", "status", "memory_mb", "disk_bytes"], name="clones_held"),
+            models.Index(fields=["revision", "status", "disk_bytes"], name="clones_of_revision"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -1,22 +1,24 @@
 """What the clone pages show: the same context for the full page, its htmx answer and its live part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.models import AuditEntry, AuditEntryQuerySet
 from bases.models import BaseImage
 from clones.models import Clone, CloneQuerySet
 from clones.ports import ports_seen
+from clones.rows import ROW_FIELDS
 from clones.sharing import memory_use_of
 from clones.tree import chain_of
 from clones.wanted import why_not_live
 from cowweb.clean import plain_text
+from cowweb.roles import curates
 from cowweb.values import egress_text
 from hosts.errors import DriverError
 from hosts.services import local_driver
@@ -40,7 +42,6 @@ FILTERS = ("q", "status", "base", "show", "sort")
 SHOWS = [("idle", "Idle"), ("ending", "Lease ends soon")]
 COPIES = 20
 SORTS = {
-    "lease": "lease__ends_at",
     "name": "name",
     "-name": "-name",
     "created": "pk",
@@ -55,27 +56,67 @@ def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     clones = Clone.objects.live().visible_to(user).for_rows()
     text, status, base = query.get("q", ""), query.get("status", ""), query.get("base", "")
     if text:
-        clones = clones.filter(Q(name__icontains=text) | Q(owner__username__icontains=text))
+        owners = User.objects.filter(username__icontains=text)
+        clones = clones.filter(Q(name__icontains=text) | Q(owner__in=owners))
     if status:
         clones = clones.filter(status=status)
     if base:
         clones = clones.filter(revision__base__name=base)
     clones = shown(clones, query.get("show", ""))
     sort = query.get("sort", "")
-    ordered = clones.order_by(SORTS.get(sort, "-pk"), "-pk").values_list("pk", flat=True)
+    ordered: Any = sorted_by(clones, sort)  # it is counted and cut, and nothing else
     page = Paginator(ordered, PAGE_ROWS).get_page(query.get("page"))
     keys = list(page.object_list)  # of all that are sorted and passed over, only the keys are read
-    found = Clone.objects.for_rows().in_bulk(keys)
+    found = Clone.objects.for_rows().only(*ROW_FIELDS).in_bulk(keys)
     kept = {
         key: value for key, value in query.items() if key in ("q", "status", "base", "show", "sort") and value
     }
     return {
         "page": page,
-        "clones": [found[key] for key in keys if key in found],
+        "clones": usable([found[key] for key in keys if key in found], user),
         "query": kept,
         "sort": sort,
         "total": page.paginator.count,
     }
+
+
+def usable(clones: Iterable[Clone], user: User, level: rights.Level = rights.USE) -> list[Clone]:
+    """The same, each with whether the user may use it: a row offers nothing that is only refused."""
+    shown = list(clones)
+    mine = Clone.objects.open_to(user, level).filter(pk__in=[clone.pk for clone in shown])
+    keys = None if rights.everywhere(user, level) else set(mine.values_list("pk", flat=True))
+    for clone in shown:
+        clone.is_usable = keys is None or clone.pk in keys
+    return shown
+
+
+def sorted_by(clones: CloneQuerySet, sort: str) -> "QuerySet[Clone, int] | LastingLast":
+    """Their keys, in order."""
+    if sort == "lease":
+        return LastingLast(clones)
+    return clones.order_by(SORTS.get(sort, "-pk"), "-pk").values_list("pk", flat=True)
+
+
+class LastingLast:
+    """Keys of clones by the end of their lease, those without an end after all others.
+
+    Two queries, as an index of the leases has the order of those that end, and nothing is to be sorted."""
+
+    def __init__(self, clones: CloneQuerySet) -> None:
+        self.clones = clones
+        self.ending = clones.filter(lease__ends_at__isnull=False).order_by("lease__ends_at", "-pk")
+
+    def __len__(self) -> int:
+        return self.clones.count()
+
+    def __getitem__(self, cut: slice) -> list[int]:
+        keys = list(self.ending.values_list("pk", flat=True)[cut])
+        if len(keys) == cut.stop - cut.start:
+            return keys
+        before = self.ending.count()
+        lasting = self.clones.filter(lease__ends_at__isnull=True).order_by("-pk")
+        rest = slice(max(cut.start - before, 0), max(cut.stop - before, 0))
+        return [*keys, *lasting.values_list("pk", flat=True)[rest]]
 
 
 def shown(clones: CloneQuerySet, what: str) -> CloneQuerySet:
@@ -129,10 +170,14 @@ def base_filters(bases: Sequence[BaseImage], chosen: str) -> list[tuple[str, str
     return [(name, name) for name in ([] if not chosen or chosen in names else [chosen]) + names]
 
 
-def detail_context(clone: Clone) -> dict[str, Any]:
-    """Header, state, address, phases and what belongs to the clone."""
+def detail_context(clone: Clone, user: User | None) -> dict[str, Any]:
+    """Header, state, address, phases and what belongs to the clone; and what its reader may do with it."""
+    owns = rights.may(user, rights.OWN, clone)
     return {
         "clone": clone,
+        "owns": owns,
+        "uses": owns or rights.may(user, rights.USE, clone),
+        "curates": curates(user),
         "base": clone.revision.base,
         "snapshots": clone.snapshots.all(),
         "copies": clone.copies.all()[:COPIES],

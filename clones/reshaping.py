@@ -34,6 +34,7 @@ from clones.branching import (
     settled,
 )
 from clones.busy import busy_with
+from clones.chains import stage_refusal, unfit
 from clones.grounds import grounds_checked
 from clones.models import Clone, DiskTask, Layer
 from cowweb.errors import ConflictError
@@ -142,8 +143,18 @@ def rebased(clone: Clone, task: DiskTask, progress: Progress) -> str:
     if task.target is None:
         raise ConflictError("The revision to go to is not there any more")
     before = clone.revision
+    still_open(clone, task)
     rebuilt(clone, task, task.target, progress)
     return f"From {before} to {task.target}; what the guest sees is the same"
+
+
+def still_open(clone: Clone, task: DiskTask) -> None:
+    """The revision to go to may have been retired, or found changed, since it was asked for."""
+    to = BaseRevision.objects.select_related("base").get(pk=task.target_id or 0)
+    asker = Actor(user=task.asked_by, via=Via.SYSTEM)
+    refusal = stage_refusal(to, asker) or unfit(clone.revision, to)
+    if refusal:
+        raise ConflictError(f"{clone.name} stays on {clone.revision}: {refusal}")
 
 
 def rebuilt(clone: Clone, task: DiskTask, revision: BaseRevision, progress: Progress) -> None:
@@ -159,6 +170,8 @@ def rebuilt(clone: Clone, task: DiskTask, revision: BaseRevision, progress: Prog
     clone.refresh_from_db()
     if machine_of(clone) is not None:
         raise ConflictError(f"{clone.name} was started meanwhile; its disk stays as it is")
+    if task.kind == Kind.REBASE:
+        still_open(clone, task)
     swapped(clone, new)
 
 

@@ -20,7 +20,7 @@ from clones.leftovers import leftovers_cleared
 from clones.unknown import unknown_machines, unknown_things
 from cowweb.live import ring
 from hosts.drivers.errors import DriverError
-from hosts.findings import TOPIC, Kind, Noted, finding_noted, findings_gone, waiting_changed
+from hosts.findings import TOPIC, Kind, Noted, findings_gone, findings_noted, waiting_changed
 from hosts.models import Host
 from hosts.services import local_host
 
@@ -52,11 +52,9 @@ def site_surveyed() -> int:
 def looked(look: Look, kinds: tuple[str, ...]) -> int:
     """One comparison. Where it cannot be made, nothing is said to be gone."""
     try:
-        seen = list(look())
+        seen = findings_noted(look(), kinds)
     except (DriverError, OSError):
         logger.exception("%s could not look", look.__name__)
         return 0
-    for noted in seen:
-        finding_noted(noted)
     findings_gone(kinds, seen={(noted.kind, noted.subject[:300]) for noted in seen})
     return len(seen)

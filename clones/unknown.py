@@ -20,6 +20,7 @@ from clones.leftovers import (
     has_row,
     machines_there,
     marked,
+    marks_in_use,
     shown,
     was_ours,
 )
@@ -56,11 +57,13 @@ def unknown_machine(record: MachineRecord) -> Noted:
 def unknown_things() -> Iterator[Noted]:
     """Folders and files without a row, wherever the site keeps such."""
     at_work = {record.folder for record in local_driver().running(Path(settings.COWWEB_DATA))}
-    for root in (Path(settings.COWWEB_CLONES), Path(settings.COWWEB_TEMPLATES)):
-        named = set(marked(root))
-        for path in root.glob("*"):
-            if path in named and (has_row(path.name) or str(path) in at_work):
-                continue
+    roots = (Path(settings.COWWEB_CLONES), Path(settings.COWWEB_TEMPLATES))
+    there = [path for root in roots for path in root.glob("*")]
+    named = {path for root in roots for path in marked(root)}
+    usual = marks_in_use()  # of these thousands of rows are not asked for one by one
+    for path in there:
+        is_known = path.name in usual or has_row(path.name) if path in named else False
+        if not is_known and not (path in named and str(path) in at_work):
             yield thing(path)
     yield from unknown_files(Path(settings.COWWEB_LAYERS), known_layers())
     yield from unknown_files(Path(settings.COWWEB_STORE), known_stored())

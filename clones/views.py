@@ -102,7 +102,11 @@ def clone_or_404(request: HttpRequest, name: str) -> Clone:
 def clone_detail(request: HttpRequest, name: str) -> HttpResponse:
     clone = clone_or_404(request, name)
     tab = request.GET.get("tab", "overview")
-    context = {**detail_context(clone), "tab": tab if tab in TABS else "overview", "tabs": TABS}
+    context = {
+        **detail_context(clone, signed_in(request)),
+        "tab": tab if tab in TABS else "overview",
+        "tabs": TABS,
+    }
     if tab == "sharing":
         context |= sharing_context(clone, signed_in(request))
     if tab == "console":

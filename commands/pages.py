@@ -9,6 +9,7 @@ from django.urls import reverse
 from audit.models import AuditEntry
 from bases.models import BaseImage
 from clones.models import Clone
+from clones.pages import usable
 from clones.room import Room
 from clones.sharing import memory_shared
 from clones.times import times_of
@@ -29,7 +30,7 @@ def overview_context(user: User) -> dict[str, Any]:
     bases = BaseImage.objects.visible_to(user).usable()
     sums = saved(clones)
     return {
-        "clones": clones.for_rows()[:CARDS],
+        "clones": usable(clones.for_rows()[:CARDS], user),
         "clone_count": sums["count"],
         "running_count": sums["running"],
         "bases": bases.order_by("name")[:CARDS],

@@ -6,6 +6,7 @@ from audit.services import Actor
 from commands.language import Command
 from commands.service import Caller, Result
 from cowweb.errors import ForbiddenError, NotFoundError
+from cowweb.wording import until_words
 from people.persons import person_named
 from people.teams import team_named
 from quotas.amounts import NO_LIMIT, amount_read, quota_read, until_read
@@ -103,7 +104,9 @@ def request_quota(command: Command, caller: Caller) -> Result:
 def approve(command: Command, caller: Caller) -> Result:
     request = raise_named(int(command.values["request"]), caller.actor)
     raise_approve(request=request, note=command.values.get("note", ""), actor=caller.actor)
-    return request_result(request, f"Request {request.pk} approved until {request.until:%Y-%m-%d %H:%M %Z}")
+    return request_result(
+        request, f"Request {request.pk} approved to the end of {until_words(request.until)}"
+    )
 
 
 def refuse(command: Command, caller: Caller) -> Result:

@@ -8,10 +8,12 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
 from cowweb.errors import DomainError, ForbiddenError, HostFullError, NotFoundError, QuotaError
 
+REFUSAL = "refusal_told"
 STATUS = {NotFoundError: 404, ForbiddenError: 403, QuotaError: 409, HostFullError: 409}
 
 
@@ -24,14 +26,15 @@ def went_to(request: HttpRequest, view: str, /, **kwargs: object) -> HttpRespons
 
 
 def told(request: HttpRequest, error: DomainError | str) -> None:
-    """Shows a refusal on the next page."""
+    """Shows a refusal on the next page. One that no service has on record is, by `DeniedMiddleware`."""
     messages.error(request, str(error))
+    setattr(request, REFUSAL, str(error))
 
 
 def back(request: HttpRequest, fallback: str, /, **kwargs: object) -> HttpResponse:
     """To where the form was, when that is a page of ours."""
     target = request.POST.get("next", "")
-    if target.startswith("/") and not target.startswith("//"):
+    if target.startswith("/") and url_has_allowed_host_and_scheme(target, allowed_hosts=None):
         if getattr(request, "htmx", False):
             return HttpResponseClientRedirect(target)
         return redirect(target)

@@ -14,4 +14,8 @@ CARRIED = re.compile(r"((?:/join/|/accounts/password/[^/\s]+/|/_cow/[a-z]+/))[^/
 
 class Line(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return CARRIED.sub(r"\1…", super().format(record))
+        return without_secrets(super().format(record))
+
+
+def without_secrets(text: str) -> str:
+    return CARRIED.sub(r"\1…", text)

@@ -107,6 +107,7 @@ COWWEB_GUEST_DOMAIN = env("COWWEB_GUEST_DOMAIN", "localhost").lower()
 COWWEB_HTTPS = env_flag("COWWEB_HTTPS", default=False)
 
 INSTALLED_APPS = [
+    "people",  # before Django's auth, of which it takes commands over
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -119,7 +120,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "cowweb",
     "audit",
-    "people",
     "quotas",
     "hosts",
     "bases",
@@ -142,6 +142,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "people.middleware.TokenMiddleware",
     "people.middleware.VisitMiddleware",
+    "people.middleware.DeniedMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "cowweb.pace.PaceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -221,6 +222,13 @@ if COWWEB_LDAP_URL:
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
+
+# Counts of tries and tickets that are good once must not give way to one another, nor to drawn rows
+LOCAL_MEMORY = "django.core.cache.backends.locmem.LocMemCache"
+CACHES = {
+    "default": {"BACKEND": LOCAL_MEMORY, "LOCATION": "default", "OPTIONS": {"MAX_ENTRIES": 50_000}},
+    "drawn": {"BACKEND": LOCAL_MEMORY, "LOCATION": "drawn", "OPTIONS": {"MAX_ENTRIES": 2_000}},
+}
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = env("COWWEB_TIME_ZONE", "UTC")

@@ -7,7 +7,7 @@ Example::
     ago(then, now)             # "3 minutes ago"
 """
 
-from datetime import datetime
+from datetime import datetime, time, timedelta
 
 from django.utils import timezone
 
@@ -75,3 +75,10 @@ def days_or_hours(hours: int) -> str:
     """Such as `7 days` or `36 h`."""
     days, rest = divmod(hours, 24)
     return f"{hours} h" if rest or not days else f"{days} day{'s' if days > 1 else ''}"
+
+
+def until_words(until: datetime) -> str:
+    """The last day that it holds, as it was asked for; with the time of day where that is no day's end."""
+    local = timezone.localtime(until)
+    ends_day = local.time() == time.min
+    return f"{local - timedelta(days=1):%Y-%m-%d}" if ends_day else f"{local:%Y-%m-%d %H:%M}"

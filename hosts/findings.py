@@ -6,7 +6,7 @@ Example::
     findings_gone(Kind.FOLDER, seen={"clones/0123456789ab"})    # those not seen any more are resolved
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -24,6 +24,7 @@ Kind, State, Decision = Finding.Kind, Finding.State, Finding.Decision
 TOPIC = "findings"
 SAME_REPAIR = timedelta(hours=1)  # one that comes back within is the same trouble, counted
 GONE = "It was gone at the next look."
+AT_ONCE = 500
 WAITING_KEY = "findings.waiting"
 
 
@@ -48,6 +49,26 @@ def finding_noted(noted: Noted) -> Finding:
         )
         return known
     return finding_begun(noted)
+
+
+def findings_noted(seen: Iterable[Noted], kinds: Collection[str]) -> list[Noted]:
+    """Keeps what one look at these kinds sees, as it sees it: what was done about a difference never stands
+    without its finding for long. What is known may be thousands: they are counted at once."""
+    known = {(one.kind, one.subject): one for one in Finding.objects.open().filter(kind__in=kinds)}
+    same: list[int] = []
+    noted_now: list[Noted] = []
+    for noted in seen:
+        noted_now.append(noted)
+        one = known.get((noted.kind, noted.subject[:300]))
+        said = (noted.found, noted.evidence) if noted.state in Finding.OPEN else None
+        if one and (one.found, one.evidence) == said:
+            same.append(one.pk)
+        else:
+            finding_noted(noted)
+    for start in range(0, len(same), AT_ONCE):
+        found = Finding.objects.filter(pk__in=same[start : start + AT_ONCE])
+        found.update(last_seen=timezone.now(), count=F("count") + 1)
+    return noted_now
 
 
 def finding_known(noted: Noted) -> Finding | None:

@@ -1,6 +1,7 @@
 """People are looked at here. What changes them is their page, which asks the services."""
 
 from django.contrib import admin
+from django.contrib.auth import admin as registers  # noqa: F401 - before what follows takes it back
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.contrib.auth.models import User
-from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -21,6 +20,7 @@ from cowweb.errors import ConflictError, DomainError, ForbiddenError, NameTakenE
 from cowweb.live import ring
 from people import secret as secrets
 from people.models import Invitation, Membership, Person, Team
+from people.passwords import accepted as password_accepted
 from people.rights import OWN, require_administrator, require_team
 from people.teams import NO_PLACE, placed
 
@@ -104,20 +104,32 @@ def invitation_withdraw(*, invitation: Invitation, actor: Actor) -> None:
 def invitation_accept(secret: str, account: Account, *, origin: Actor) -> User:
     """Makes the newcomer's account. `origin` says from where; who acts is the newcomer."""
     invitation = invitation_of(secret)
+    try:
+        return accepted(invitation, account, origin)
+    except DomainError:
+        with operation(origin, "accept_invitation", target=str(invitation)):
+            raise
+
+
+def accepted(invitation: Invitation, account: Account, origin: Actor) -> User:
+    """Account, place and entry come to be at once or not at all."""
     checked(account)
     try:
         with transaction.atomic():
-            user = User.objects.create_user(
-                account.name, password=account.password, first_name=account.full_name
-            )
-            Person.objects.create(user=user)
-            used(invitation, user)
+            user = account_made(account)
+            with operation(replace(origin, user=user), "accept_invitation", target=str(invitation)):
+                used(invitation, user)
     except IntegrityError:
         raise NameTakenError(
             f"There is a user {account.name} already: choose another name", field="name"
         ) from None
-    with operation(replace(origin, user=user), "accept_invitation", target=str(invitation)):
-        return user
+    return user
+
+
+def account_made(account: Account) -> User:
+    user = User.objects.create_user(account.name, password=account.password, first_name=account.full_name)
+    Person.objects.create(user=user)
+    return user
 
 
 def invitation_join(invitation: Invitation, *, actor: Actor) -> Invitation:
@@ -144,13 +156,14 @@ def used(invitation: Invitation, user: User) -> None:
 
 def checked(account: Account) -> None:
     """The site's rules for names and passwords, at their fields."""
+    name_checked(account.name)
+    password_accepted(account.password, User(username=account.name))
+
+
+def name_checked(name: str) -> None:
     try:
-        UnicodeUsernameValidator()(account.name)
+        UnicodeUsernameValidator()(name)
     except ValidationError:
         raise DomainError(
-            f"{account.name!r} is not a user name: write letters, digits and @ . + - _", field="name"
+            f"{name!r} is not a user name: write letters, digits and @ . + - _", field="name"
         ) from None
-    try:
-        validate_password(account.password, User(username=account.name))
-    except ValidationError as error:
-        raise DomainError(" ".join(error.messages), field="password") from None

@@ -8,6 +8,7 @@ import logging
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import ldap3
@@ -20,6 +21,7 @@ from django.utils import timezone
 from ldap3.core.exceptions import LDAPException
 from ldap3.utils.conv import escape_filter_chars
 
+from audit.services import SYSTEM, Actor, actor_of, operation
 from people.models import Identity, Person
 
 logger = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ class LdapBackend(BaseBackend):
         except LDAPException:
             logger.exception("The directory %s does not answer as it should", settings.COWWEB_LDAP_URL)
             return None
-        return person_of(username, found)
+        return person_of(username, found, actor_of(request) if request else SYSTEM)
 
     def get_user(self, user_id: int) -> User | None:
         return None  # sessions are the other backend's
@@ -79,18 +81,24 @@ def lets_in(name: str, password: str) -> bool:
         return bool(made.bind())
 
 
-def person_of(username: str, name: str) -> User | None:
+def person_of(username: str, name: str, origin: Actor) -> User | None:
     """The active account that this entry has here; made where the name is free."""
     issuer = settings.COWWEB_LDAP_URL
     known = Identity.objects.select_related("user").filter(issuer=issuer, subject=name.lower()[:255]).first()
     if known is None:
         try:
-            with transaction.atomic():
-                user = User.objects.create_user(username)
-                Person.objects.create(user=user)
-                known = Identity.objects.create(user=user, issuer=issuer, subject=name.lower()[:255])
+            known = person_made(username, {"issuer": issuer, "subject": name.lower()[:255]}, origin)
         except IntegrityError:
             logger.warning("The directory's %s has no account here: the name belongs to another", username)
             return None
     Identity.objects.filter(pk=known.pk).update(used_at=timezone.now())
     return known.user if known.user.is_active else None
+
+
+def person_made(username: str, key: dict[str, str], origin: Actor) -> Identity:
+    """Account, identity and entry at once: they may not come in yet, for want of a second factor."""
+    with transaction.atomic():
+        user = User.objects.create_user(username)
+        Person.objects.create(user=user)
+        with operation(replace(origin, user=user), "make_account", target=f"user:{username}", params=key):
+            return Identity.objects.create(user=user, **key)

@@ -12,8 +12,10 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from audit.models import Via
-from audit.services import actor_of, operation
+from audit.services import Result, actor_of, begin, finish, is_on_record, operation
 from cowweb.errors import DomainError, ForbiddenError
+from cowweb.http import REFUSAL
+from cowweb.logs import without_secrets
 from cowweb.pace import asked, left_s, worth_an_entry
 from people.tokens import token_of
 from people.visits import visit_seen
@@ -21,6 +23,7 @@ from people.visits import visit_seen
 API = "/api/"
 SCHEME = "bearer "
 WINDOW_S = 900  # as for sign-ins
+DENIED = {403: "The page refused it", 404: "Nothing is there that is theirs to see"}
 
 
 class TokenMiddleware:
@@ -86,6 +89,31 @@ class VisitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         visit_seen(request)
         return self.get_response(request)
+
+
+class DeniedMiddleware:
+    """What a page refuses before any service is asked, such as an object that is not theirs to see, is on
+    record too. Once for each place; who goes on is counted, and leaves an entry now and then."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        answer = self.get_response(request)
+        words = getattr(request, REFUSAL, "") or DENIED.get(answer.status_code, "")
+        changes = request.method not in ("GET", "HEAD", "OPTIONS") and isinstance(request.user, User)
+        if words and changes and not is_on_record(request):
+            self.noted(request, words)
+        return answer
+
+    def noted(self, request: HttpRequest, words: str) -> None:
+        tries = asked("denied", f"{request.user.pk} {request.path}", WINDOW_S)
+        if not worth_an_entry(tries):
+            return
+        via = Via.API if request.path.startswith(API) else Via.WEB
+        target = without_secrets(request.path)
+        entry = begin(actor_of(request, via), "denied", target=target, params={"tries": tries})
+        finish(entry.pk, Result.REFUSED, words)
 
 
 def refused(sentence: str) -> JsonResponse:

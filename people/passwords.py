@@ -2,7 +2,7 @@
 
 Example::
 
-    password_set(user=mia, password="…", actor=actor)
+    password_set(user=mia, password="…", actor=actor)       # their own; password_given: another's
     link = reset_link(user=mia, actor=boss)       # "MQ/c8x…", good for a day and until the password changes
     password_reset(link, "…", origin=actor)
 """
@@ -38,11 +38,29 @@ def password_set(*, user: User, password: str, actor: Actor, session_key: str = 
         return kept(user, password, session_key)
 
 
-def kept(user: User, password: str, session_key: str) -> User:
+def password_given(*, user: User, password: str, actor: Actor) -> User:
+    """Another's new password, from the host's shell; they are signed out of every browser."""
+    with operation(actor, "change_password", target=f"user:{user.username}"):
+        require_administrator(actor)
+        if is_program(user):
+            raise ConflictError(f"{user.username} is a program, and signs in with no password")
+        return kept(user, password, "")
+
+
+def is_program(user: User) -> bool:
+    return bool(getattr(getattr(user, "person", None), "is_service", False))
+
+
+def accepted(password: str, user: User) -> None:
+    """Refuses what the site's rules for passwords do not let pass."""
     try:
         validate_password(password, user)
     except ValidationError as error:
         raise DomainError(" ".join(error.messages), field="password") from None
+
+
+def kept(user: User, password: str, session_key: str) -> User:
+    accepted(password, user)
     user.set_password(password)
     user.save(update_fields=["password"])
     closed(list(Visit.objects.filter(user=user).exclude(session_key=session_key)))
@@ -53,8 +71,7 @@ def kept(user: User, password: str, session_key: str) -> User:
 def reset_link(*, user: User, actor: Actor) -> str:
     with operation(actor, "make_password_link", target=f"user:{user.username}"):
         require_administrator(actor)
-        person = getattr(user, "person", None)
-        if not user.is_active or (person and person.is_service):
+        if not user.is_active or is_program(user):
             raise ConflictError(f"{user.username} is disabled or a program, and signs in with no password")
         return f"{urlsafe_base64_encode(str(user.pk).encode())}/{default_token_generator.make_token(user)}"
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from audit.services import Actor, operation
 from cowweb.errors import ConflictError, DomainError, ForbiddenError
-from cowweb.roles import Role, administers, role_of
+from cowweb.roles import Role, role_of
 from people import secret as secrets
 from people.models import Passkey, RecoveryCode, SitePolicy, Totp
 from people.sealing import box
@@ -172,7 +172,7 @@ def codes_of_nothing_forgotten(user: User) -> None:
 def factors_removed(*, user: User, actor: Actor) -> None:
     """For someone who lost their phone and codes: an administrator takes all of it off."""
     with operation(actor, "remove_second_factors", target=f"user:{user.username}"):
-        if not administers(actor.user):
+        if not actor.is_administrator:
             raise ForbiddenError("Only an administrator may do that")
         with transaction.atomic():
             for model in (Totp, Passkey, RecoveryCode):

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,14 +24,8 @@ from people.pages import security_context
 from people.passkeys import adding_begun, passkey_added, passkey_remove, passkey_taken, proof_begun
 from people.passwords import has_password, password_set
 from people.second_factor import code_taken, codes_renewed, totp_remove, totp_set_up
-from people.sign_in import on_record, password_taken
-from people.visits import (
-    confirmed_now,
-    recently_confirmed,
-    session_cycled,
-    visit_end,
-    visits_ended,
-)
+from people.sign_in import on_record, password_taken, proved_again
+from people.visits import recently_confirmed, session_cycled, visit_end, visits_ended
 
 View = Callable[..., HttpResponse]
 
@@ -69,8 +64,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
     user, form, refused = signed_in(request), ProofForm(request.POST or None), None
     if form.is_valid():
         try:
-            again(request, form.cleaned_data)
-            confirmed_now(request.session)
+            proved_again(request, user, again(request, user, form.cleaned_data))
             return redirect(wanted(request))
         except DomainError as error:
             refused = error
@@ -78,14 +72,15 @@ def confirm(request: HttpRequest) -> HttpResponse:
     return shown(request, "people/confirm.html", form, refused, **context)
 
 
-def again(request: HttpRequest, data: dict[str, str]) -> None:
-    user = signed_in(request)
+def again(request: HttpRequest, user: User, data: dict[str, str]) -> str:
+    """By what they proved it."""
     if data["credential"]:
         on_record(request, user, "passkey", lambda: passkey_taken(request, data["credential"], user))
-    elif data["code"]:
-        on_record(request, user, "code", lambda: code_taken(user, data["code"]))
-    else:
-        password_taken(user.username, data["password"], request=request)
+        return "passkey"
+    if data["code"]:
+        return on_record(request, user, "code", lambda: code_taken(user, data["code"]))
+    password_taken(user.username, data["password"], request=request)
+    return "password"
 
 
 @sensitive_post_parameters()

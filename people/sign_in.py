@@ -25,7 +25,7 @@ from cowweb.pace import asked, worth_an_entry
 from people.models import Visit
 from people.second_factor import code_taken, has_factor, must_have_factor
 from people.throttle import Count, ThrottledError, forgotten, tries_given_back, tries_taken
-from people.visits import closed, visit_begun
+from people.visits import closed, confirmed_now, visit_begun
 
 T = TypeVar("T")
 PENDING = "pending"
@@ -140,6 +140,14 @@ def entered(request: HttpRequest, user: User, method: str) -> None:
     ):
         login(request, user, backend=BACKEND)
         visit_begun(request, user, method)
+
+
+def proved_again(request: HttpRequest, user: User, method: str) -> None:
+    """Who is signed in has just said who they are once more: they may change what lets them in."""
+    with operation(
+        actor_of(request), "confirm_identity", target=f"user:{user.username}", params={"method": method}
+    ):
+        confirmed_now(request.session)
 
 
 def signed_out(request: HttpRequest) -> None:

@@ -7,7 +7,7 @@ Example::
 
     return leave_for(request, callback_address)       # to the provider
     claims = claims_of(request)                       # back from it, in the callback
-    user = person_behind(claims)
+    user = person_behind(claims, origin=actor)
 """
 
 from dataclasses import replace
@@ -112,16 +112,29 @@ def person_invited(claims: dict[str, Any], invitation: Invitation, *, origin: Ac
         return user
 
 
-def person_behind(claims: dict[str, Any]) -> User:
+def person_behind(claims: dict[str, Any], *, origin: Actor) -> User:
     """The active person whom the identity is connected to; a new one where the site makes accounts."""
     known = Identity.objects.select_related("user__person").filter(**key(claims)).first()
     if known is None and settings.COWWEB_OIDC_CREATE:
-        known = account_made(str(claims.get("preferred_username", "")), claims)
+        known = person_made(claims, origin=origin)
     if known is None or not known.user.is_active:
         words = "No account here is connected to it. Sign in and connect it under Settings, or be invited"
         raise DomainError(words if known is None else "This account is disabled")
     Identity.objects.filter(pk=known.pk).update(used_at=timezone.now())
     return known.user
+
+
+def person_made(claims: dict[str, Any], *, origin: Actor) -> Identity:
+    """Account, identity and entry at once: they may not come in yet, for want of a second factor."""
+    with transaction.atomic():
+        made = account_made(str(claims.get("preferred_username", "")), claims)
+        with operation(
+            replace(origin, user=made.user),
+            "make_account",
+            target=f"user:{made.user.username}",
+            params=key(claims),
+        ):
+            return made
 
 
 def key(claims: dict[str, Any]) -> dict[str, str]:

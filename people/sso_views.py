@@ -103,7 +103,7 @@ def entered(request: HttpRequest, target: str) -> str:
         claims = claims_of(request)
         whole = used_a_second_factor(claims)
         if JOIN not in request.session:
-            return person_behind(claims)
+            return person_behind(claims, origin=actor_of(request))
         user = known_person(claims)
         if user is not None:
             way = reverse("join-waiting")
@@ -116,7 +116,9 @@ def entered(request: HttpRequest, target: str) -> str:
 
 
 def connected(request: HttpRequest) -> HttpResponse:
-    identity_connected(claims_of(request), user=signed_in(request), actor=actor_of(request))
+    user = signed_in(request)
+    claims = on_record(request, user, "single sign-on", lambda: claims_of(request))
+    identity_connected(claims, user=user, actor=actor_of(request))
     messages.success(request, f"{settings.COWWEB_OIDC_NAME} signs you in from now on")
     return redirect("security")
 

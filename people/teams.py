@@ -13,7 +13,6 @@ from django.db.models import ProtectedError
 from audit.services import Actor, operation
 from cowweb.errors import ConflictError, DomainError, NameTakenError, NotFoundError
 from cowweb.live import RIGHTS, ring
-from cowweb.roles import administers
 from cowweb.values import InvalidValue, machine_name
 from people.models import Membership, Person, Team
 from people.rights import OWN, SEE, everywhere, require_administrator, require_team
@@ -98,7 +97,7 @@ def member_remove(*, team: Team, user: User, actor: Actor) -> None:
         if actor.user != user:
             require_team(actor, OWN, team)
         with transaction.atomic():
-            kept_an_owner(team, user, unless=administers(actor.user))
+            kept_an_owner(team, user, unless=actor.is_administrator)
             if not Membership.objects.filter(team=team, user=user).delete()[0]:
                 raise NotFoundError(f"{user.username} is not in {team}")
             Person.objects.filter(user=user, default_team=team).update(default_team=None)

@@ -16,7 +16,6 @@ from django.utils import timezone
 
 from audit.services import Actor, operation
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NameTakenError
-from cowweb.roles import administers
 from cowweb.values import InvalidValue, machine_name
 from people import secret as secrets
 from people.models import Membership, Person, Team, Token
@@ -38,7 +37,7 @@ class Asked:
 
 def may_speak_for(actor: Actor, user: User) -> bool:
     """One's own account; a program's account for the owners of its team; all for administrators."""
-    if administers(actor.user) or actor.user == user:
+    if actor.is_administrator or actor.user == user:
         return True
     person = getattr(user, "person", None)
     team = person.default_team if person and person.is_service else None

@@ -20,7 +20,6 @@ from django.utils import timezone
 from audit.services import Actor, operation
 from cowweb.errors import ForbiddenError, NotFoundError
 from cowweb.live import ring
-from cowweb.roles import administers
 from people.models import Visit
 
 VISIT, SEEN, CONFIRMED = "visit", "visit_seen", "confirmed_at"
@@ -84,7 +83,7 @@ def visits_of(user: User) -> "QuerySet[Visit]":
 def visit_end(*, pk: int, actor: Actor) -> None:
     """Signs one browser out."""
     visit = Visit.objects.select_related("user").filter(pk=pk).first()
-    if visit is None or not (visit.user == actor.user or administers(actor.user)):
+    if visit is None or not (visit.user == actor.user or actor.is_administrator):
         raise NotFoundError("This session has ended already")
     with operation(actor, "end_session", target=f"user:{visit.user.username}", params=told(visit)):
         closed([visit])
@@ -93,7 +92,7 @@ def visit_end(*, pk: int, actor: Actor) -> None:
 def visits_ended(*, user: User, actor: Actor, but: str = "") -> int:
     """Signs a person out of every browser, or of every one but the session with the key `but`."""
     with operation(actor, "end_sessions", target=f"user:{user.username}"):
-        if actor.user != user and not administers(actor.user):
+        if actor.user != user and not actor.is_administrator:
             raise ForbiddenError(f"Only {user.username} or an administrator may do that")
         return closed(list(Visit.objects.filter(user=user).exclude(session_key=but)))
 

@@ -6,13 +6,13 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from audit.services import actor_of
-from cowweb.curated import ReadOnlyAdmin
+from cowweb.curated import ReadOnlyAdmin, ServedAdmin
 from pools.models import Pool, Template
 from pools.services import pool_set
 
 
 @admin.register(Pool)
-class PoolAdmin(admin.ModelAdmin[Pool]):
+class PoolAdmin(ServedAdmin[Pool]):
     list_display = (
         "base",
         "instant",
@@ -35,7 +35,7 @@ class PoolAdmin(admin.ModelAdmin[Pool]):
     def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:  # noqa: FBT001
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         if changes:
-            pool_set(base=obj.base, actor=actor_of(request), **changes)
+            self.served(request, lambda: pool_set(base=obj.base, actor=actor_of(request), **changes))
 
 
 @admin.register(Template)

@@ -74,10 +74,11 @@ def ways_on(run: Run, phases: list[RunPhase]) -> dict[str, Any]:
 
 
 def new_context(user: User, text: str = "") -> dict[str, Any]:
+    usable = BaseImage.objects.visible_to(user).usable()
     return {
         "text": text,
         "scripts": Script.objects.visible_to(user).order_by("name"),
-        "bases": BaseImage.objects.visible_to(user).usable().order_by("name"),
+        "bases": [(name, name) for name in usable.order_by("name").values_list("name", flat=True)],
         "afterwards": Run.Afterwards.choices,
         "channels": Run.Channel.choices,
     }

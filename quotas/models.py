@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from cowweb.wording import until_words
 from people.models import Team
 
 
@@ -122,3 +123,7 @@ class Raise(models.Model):
 
     def __str__(self) -> str:
         return f"request {self.pk}"
+
+    @property
+    def until_words(self) -> str:
+        return until_words(self.until)

@@ -65,7 +65,7 @@ def may_decide(user: User | None, account: Account) -> bool:
 
 def require_decider(actor: Actor, account: Account, quota: Quota, most: int | None) -> None:
     """An administrator gives anything. An owner gives their team's people what the team itself may use."""
-    if administers(actor.user):
+    if actor.is_administrator:
         return
     teams = teams_over(actor.user, account)
     if not teams:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 
 from cowweb.roles import sees_everything
+from cowweb.wording import until_words
 from people.models import Membership, Team
 from quotas.amounts import NO_LIMIT, SIZES, in_words, limit_text, used_words
 from quotas.limits import Limits, limits_of, new_account
@@ -29,6 +30,10 @@ class Line:
     @property
     def unit(self) -> str:
         return "MiB" if self.quota in SIZES else ""
+
+    @property
+    def until_words(self) -> str:
+        return until_words(self.until) if self.until else ""
 
     @property
     def words(self) -> str:

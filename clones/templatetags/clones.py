@@ -9,7 +9,7 @@ Example::
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
@@ -25,6 +25,7 @@ from bases.models import BaseImage
 from clones.leases import Length, may_rule, policy_of
 from clones.models import Clone
 from clones.room import Room, rows_of
+from clones.rows import rows_drawn
 from clones.sharing import memory_shared
 from clones.times import LAST, timed, times_of
 from clones.usage import disks_allocated
@@ -76,6 +77,11 @@ def after_this(
 ) -> dict[str, Any]:
     """Beside a button that makes a clone of the base: what that leaves."""
     return room_of(context).after(base, memory_mb, cpus)
+
+
+@register.simple_tag
+def clone_rows(clones: Iterable[Clone]) -> SafeString:
+    return rows_drawn(clones)
 
 
 @register.simple_tag

@@ -68,7 +68,12 @@ def phase_bar(
 @register.simple_tag
 def phase_line(phases: Iterable[object]) -> SafeString:
     """The bar with its sum, for rows: without a template of its own, as there are many on a page."""
-    found = drawing.segments(phases or [])
+    return line_drawn(tuple(drawing.segments(phases or [])))
+
+
+@lru_cache(maxsize=2048)
+def line_drawn(found: tuple[drawing.Segment, ...]) -> SafeString:
+    """A list is drawn again whenever one of its rows changes."""
     return format_html(
         '<div class="phases phases-compact">{}<span class="phase-sum">{}</span></div>',
         phases_drawn(found),

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Literal, Protocol, Self
 from uuid import UUID
 
+from hosts.drivers.egress_rules import Ports
 from hosts.drivers.records import (
     Activity,
     CheckResult,
@@ -37,6 +38,7 @@ from hosts.drivers.records import (
     MachineStatus,
     MemoryUse,
     PortForward,
+    Righted,
     SavedMemory,
     Started,
 )
@@ -211,8 +213,11 @@ class Driver(Protocol):
     def egress_set(self, record: MachineRecord, ports: Sequence[int] | None) -> None:
         """Holds a running machine to other ports; its live connections to the rest end."""
 
-    def egress_kept(self, wanted: Mapping[UUID, tuple[int, ...] | None]) -> Mapping[UUID, Denied | None]:
+    def egress_kept(self, wanted: Mapping[UUID, Ports]) -> Mapping[UUID, Denied | None]:
         """What these running machines were denied; None for one that had lost its rules and is held again."""
+
+    def egress_righted(self, wanted: Mapping[UUID, Ports], suspected: Collection[UUID]) -> Righted:
+        """Puts right what somebody altered: what all share, and rules of machines `suspected` before."""
 
     def egress_end(self, uuid: UUID) -> Denied | None:
         """What an ended machine was denied in all; then its rules are forgotten."""
@@ -229,9 +234,8 @@ class Driver(Protocol):
 
     def branch(self, record: MachineRecord, overlay: Path, *, mark: str, state: Path) -> float:
         """Writes a running machine's moment down: its memory and devices to the new file `state`, its disk by
-        going on in `overlay`, an empty layer on it. Milliseconds that it stood for that; it runs on.
-        Refused in words where no other machine could go on from it. That is to be started `paused`, as it
-        may have stood still at that moment, and `held`."""
+        going on in `overlay`, an empty layer on it. Milliseconds that it stood for that; it runs on. Refused
+        where no other machine could go on from it, which is to be started `paused` and `held`."""
 
     def branch_ended(self, record: MachineRecord) -> None:
         """Lets a machine go on that a server left standing when it died while branching it."""

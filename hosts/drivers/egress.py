@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from hosts.drivers.egress_check import differences, put_right
 from hosts.drivers.egress_rules import (
     FIRST_GROUP,
     LAST_GROUP,
@@ -34,7 +35,7 @@ from hosts.drivers.egress_rules import (
 )
 from hosts.drivers.errors import DriverError, NotFound, Refused
 from hosts.drivers.process import program, run
-from hosts.drivers.records import Denied, Enforcement, MachineRecord
+from hosts.drivers.records import Denied, Enforcement, MachineRecord, Righted
 
 NFT_S = 20.0
 TRY_S = 10.0
@@ -131,6 +132,21 @@ def kept(wanted: Mapping[UUID, Ports]) -> dict[UUID, Denied | None]:
         hold_anew(lost[group], wanted[lost[group]])
         told[lost[group]] = None
     return told
+
+
+def righted(wanted: Mapping[UUID, Ports], suspected: Collection[UUID]) -> Righted:
+    """Puts right what somebody altered. A machine whose ports are just being changed looks so for a moment:
+    its own rules wait for a second look, of which it is `suspected`."""
+    groups = {group_of(uuid): ports for uuid, ports in wanted.items()}
+    try:
+        found = differences(groups, _resolvers())
+    except DriverError:  # there is no table, which `kept` puts back, or no empty namespace to compare with
+        return Righted()
+    differ = {uuid for uuid in wanted if group_of(uuid) in found.machines}
+    restored = differ & set(suspected)
+    if found.shared or restored:
+        put_right(groups, [group_of(uuid) for uuid in restored], _resolvers())
+    return Righted(found.shared, frozenset(restored), frozenset(differ - restored))
 
 
 def end(uuid: UUID) -> Denied | None:

@@ -54,6 +54,7 @@ from hosts.drivers.records import (
     MachineStatus,
     MemoryUse,
     PortForward,
+    Righted,
     SavedMemory,
     Started,
 )
@@ -168,6 +169,11 @@ class QemuDriver:
 
     def egress_kept(self, wanted: Mapping[UUID, tuple[int, ...] | None]) -> Mapping[UUID, Denied | None]:
         return egress.kept(wanted)
+
+    def egress_righted(
+        self, wanted: Mapping[UUID, tuple[int, ...] | None], suspected: Collection[UUID]
+    ) -> Righted:
+        return egress.righted(wanted, suspected)
 
     def egress_end(self, uuid: UUID) -> Denied | None:
         return egress.end(uuid)

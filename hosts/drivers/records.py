@@ -214,6 +214,15 @@ class Denied:
 
 
 @dataclass(frozen=True, slots=True)
+class Righted:
+    """What a look at the rules in force found altered."""
+
+    shared: tuple[str, ...] = ()  # parts that all machines share, put right
+    restored: frozenset[UUID] = frozenset()  # machines whose own rules were put right
+    suspects: frozenset[UUID] = frozenset()  # machines whose rules differ for the first time
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     accelerator: AcceleratorVerdict
     hypervisor_version: str

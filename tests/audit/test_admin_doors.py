@@ -3,11 +3,13 @@
 import pytest
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.test import Client, RequestFactory
 
 from audit.models import AuditEntry
 from bases.models import BaseImage
+from cowweb.errors import QuotaError
 from pools.models import Pool
 from provisioning.library import Draft, script_save
 from provisioning.models import Script
@@ -80,6 +82,44 @@ def test_what_is_changed_here_is_on_record_with_who_did_it(model, rows, admin):
     assert AuditEntry.objects.count() == before + 1
     assert (entry.actor_name, entry.action, entry.via) == ("admin", action, "web")
     assert entry.outcome.result == "done"
+
+
+def test_what_a_service_refuses_is_said_on_the_page_and_on_record(rows, admin, monkeypatch):
+    def refused(*args, **kwargs):
+        raise QuotaError("no room for so many spares")
+
+    monkeypatch.setattr("pools.services.spares_allowed", refused)
+    client, pool = Client(), rows[Pool]
+    client.force_login(admin)
+    path = f"/admin/pools/pool/{pool.pk}/change/"
+    form = client.get(path).context["adminform"].form
+    data = {name: str(value) for name, value in form.initial.items() if name in form.fields}
+    answer = client.post(path, {**data, "maximum": "7"}, follow=True)
+    said = answer.content.decode()
+    assert "No room for so many spares" in said and "changed successfully" not in said
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.outcome.result) == ("set_pool", "refused")
+    assert not LogEntry.objects.exists()
+    assert Pool.objects.get().maximum == pool.maximum
+
+
+def test_curators_find_the_registry_here_and_neither_people_nor_the_record(rows, member):
+    User.objects.filter(pk=member.pk).update(is_staff=True)
+    client, base = Client(), rows[BaseImage]
+    client.force_login(member)
+    index = client.get("/admin/").content.decode()
+    assert "/admin/bases/baseimage/" in index and "/admin/pools/pool/" in index
+    assert "/admin/auth/" not in index and "/admin/audit/" not in index and "/admin/people/" not in index
+    path = f"/admin/bases/baseimage/{base.pk}/change/"
+    form = client.get(path).context["adminform"].form
+    data = {name: str(value) for name, value in form.initial.items() if value and name in form.fields}
+    data |= {"revisions-TOTAL_FORMS": "0", "revisions-INITIAL_FORMS": "0", "description": "curated"}
+    assert client.post(path, data).status_code == 302
+    assert BaseImage.objects.get().description == "curated"
+    script = rows[Script]
+    assert client.get(f"/admin/provisioning/script/{script.pk}/change/").status_code == 200
+    for closed in (f"provisioning/script/{script.pk}/delete/", "provisioning/script/add/", "auth/user/"):
+        assert client.get(f"/admin/{closed}").status_code == 403, closed
 
 
 def test_people_are_looked_at_here_and_changed_on_their_page(admin, member):

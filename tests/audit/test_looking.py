@@ -99,6 +99,8 @@ def test_the_page_says_to_when_it_looked_and_leads_on(long, short_sighted, admin
     html = page.content.decode()
     assert "Looked back to" in html
     assert "before=55&amp;reach=10" in html
+    none = client.get("/audit/", {"outcome": "failed", "actor": "mia", "via": "shell"}).content.decode()
+    assert "None as far back as was looked" in none and "No entry matches" not in none
     last = client.get("/audit/", {"actor": "mia", "via": "shell", "before": "10", "reach": "15"})
     assert "Looked back to" not in last.content.decode()
 

@@ -12,8 +12,10 @@ from django.utils import timezone
 
 from audit.archiving import archive_make
 from audit.models import ChainHead, Stream
+from audit.services import operation
 from audit.sinks import signature
 from audit.streams import records_streamed
+from cowweb.errors import DomainError
 
 pytestmark = pytest.mark.django_db
 SECRET = "a-canary-secret"
@@ -60,6 +62,24 @@ def test_syslog_over_udp_has_the_form_of_rfc_5424(told, settings):
         head,
     )
     assert json.loads(said)["reason"] == "no room"
+
+
+def test_a_record_that_no_datagram_holds_does_not_hold_up_the_rest(told, settings, actor):
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+        settings.COWWEB_AUDIT_SYSLOG = f"udp://127.0.0.1:{server.getsockname()[1]}"
+        records_streamed()
+        with pytest.raises(DomainError), operation(actor, "parse", params={"names": ["x" * 99] * 1000}):
+            raise DomainError("line 1: no such key\n" * 9000)
+        expected = told()
+        records_streamed()
+        lines = [server.recv(65536).decode() for _ in range(2 + len(expected))]
+    first, outcome, *_ = [json.loads(line.partition(" \ufeff")[2]) for line in lines]
+    assert first["params"] == "… (too long for a datagram)"
+    assert (first["action"], len(outcome["reason"]) <= 4001) == ("parse", True)
+    assert numbers(lines)[2:] == expected
+    assert Stream.objects.get().failure == ""
 
 
 def test_syslog_over_a_unix_socket(told, settings, tmp_path):

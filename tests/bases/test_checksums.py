@@ -18,8 +18,8 @@ UBUNTU = (
 FEDORA = f"""-----BEGIN PGP SIGNED MESSAGE-----
 Hash: SHA256
 
-# Fedora-Cloud-Base-Generic-42-1.1.x86_64.qcow2: 513800192 bytes
-SHA256 (Fedora-Cloud-Base-Generic-42-1.1.x86_64.qcow2) = {A}
+# Fedora-Cloud-Base-Generic-44-1.7.x86_64.qcow2: 513800192 bytes
+SHA256 (Fedora-Cloud-Base-Generic-44-1.7.x86_64.qcow2) = {A}
 # Fedora-Cloud-Base-UEFI-UKI-42-1.1.x86_64.qcow2: 1 bytes
 SHA256 (Fedora-Cloud-Base-UEFI-UKI-42-1.1.x86_64.qcow2) = {B}
 -----BEGIN PGP SIGNATURE-----
@@ -28,14 +28,14 @@ iQIzBAEBCAAdFiEE
 -----END PGP SIGNATURE-----
 """
 ROCKY = f"# Rocky-9-GenericCloud-Base.latest.x86_64.qcow2: 609812480 bytes\nSHA256 (Rocky-9-GenericCloud-Base.latest.x86_64.qcow2) = {A}\n"
-SUSE = f"{A}  openSUSE-Leap-15.6-Minimal-VM.x86_64-15.6.0-Cloud-Build16.30.qcow2\n"
+SUSE = f"{A}  Leap-16.0-Minimal-VM.x86_64-16.0.0-Cloud-Build18.7.qcow2\n"
 SAMPLES = {
     "debian-12": (DEBIAN, f"sha512:{LONG}"),
     "ubuntu-24-04": (UBUNTU, f"sha256:{A}"),
-    "fedora-42": (FEDORA, f"sha256:{A}"),
-    "alpine-3-22": (f"{LONG}\n", f"sha512:{LONG}"),
+    "fedora-44": (FEDORA, f"sha256:{A}"),
+    "alpine-3-23": (f"{LONG}\n", f"sha512:{LONG}"),
     "rocky-9": (ROCKY, f"sha256:{A}"),
-    "opensuse-leap-15-6": (SUSE, f"sha256:{A}"),
+    "opensuse-leap-16-0": (SUSE, f"sha256:{A}"),
 }
 
 
@@ -82,7 +82,7 @@ def test_what_gives_no_one_digest_is_refused(text, form, words):
 
 
 def test_lines_outside_a_signed_text_do_not_count():
-    slipped_in = f"SHA256 (d.qcow2) = {B}\n" + FEDORA.replace("Fedora-Cloud-Base-Generic-42-1.1.x86_64", "d")
+    slipped_in = f"SHA256 (d.qcow2) = {B}\n" + FEDORA.replace("Fedora-Cloud-Base-Generic-44-1.7.x86_64", "d")
     assert digest_in(slipped_in, file="d.qcow2", form="bsd", algorithm="sha256") == f"sha256:{A}"
     twice = FEDORA + FEDORA
     with pytest.raises(DomainError, match="not known"):

@@ -1,9 +1,14 @@
 """What is removed to the bin has freed its name and kept its disk, until it is taken out or deleted."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
+from bases.life import retired_file_removed, revision_retire
+from bases.life_models import RevisionMove
+from bases.models import BaseRevision
 from clones.bin import binned_named, clone_bin, clone_purge, clone_undelete
 from clones.leftovers import leftovers_cleared
 from clones.models import Clone
@@ -41,6 +46,17 @@ def test_the_upkeep_leaves_it_alone_and_its_base_knows_of_it(thrown):
     leftovers_cleared()
     assert thrown.disk.exists()
     assert revision_in_use(thrown.revision)
+
+
+def test_a_revision_is_not_retired_under_what_is_in_the_bin(thrown, made, actor):
+    revision = thrown.revision
+    with pytest.raises(ConflictError, match=r"1 depends on demo@1: clone web of admin"):
+        revision_retire(revision=revision, actor=actor)
+    BaseRevision.objects.filter(pk=revision.pk).update(stage="retired")
+    later = timezone.now() + timedelta(days=99)
+    RevisionMove.objects.create(revision=revision, after="retired")
+    assert not retired_file_removed(revision, later)
+    assert revision.disk.exists()
 
 
 def test_a_running_machine_is_ended_first(made, running, actor):

@@ -220,6 +220,46 @@ def test_a_clone_moves_only_where_it_could_have_been_made(
     assert [bool(one.refusal) for one in rehearsed] == [not curator_may]
 
 
+@pytest.fixture
+def own(made, member_actor):
+    """A member's, on what was the newest revision."""
+    return made("own", who=member_actor)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"stage": "retired"}, "own stays on demo@1: demo@2 is retired, not approved"),
+        ({"stage": "deprecated"}, "own stays on demo@1: demo@2 is deprecated; a curator may move there"),
+        ({"intact": False}, "own stays on demo@1: demo@2 no longer matches its digest"),
+    ],
+)
+def test_a_move_that_waited_looks_again_whether_it_may(own, newer, member_actor, fields, words):
+    before = own.disk.stat()
+    asked = clone_rebase(clone=own, to=2, actor=member_actor)
+    BaseRevision.objects.filter(pk=newer.pk).update(**fields)
+    work(asked.job.pk)
+    task = DiskTask.objects.get()
+    assert (task.state, task.failure) == ("failed", words)
+    assert fresh(own).revision.number == 1
+    assert (fresh(own).busy, own.disk.stat().st_ino) == ("", before.st_ino)
+    entry = AuditEntry.objects.get(action="rebase")
+    assert (entry.outcome.result, entry.outcome.reason) == ("failed", words)
+
+
+def test_a_revision_retired_while_the_new_disk_is_written_is_not_moved_to(own, newer, actor, monkeypatch):
+    written = type(local_driver()).disk_rebuild
+
+    def slow(self, *args, **kwargs):
+        written(self, *args, **kwargs)
+        BaseRevision.objects.filter(pk=newer.pk).update(stage="retired")
+
+    monkeypatch.setattr(type(local_driver()), "disk_rebuild", slow)
+    work(clone_rebase(clone=own, to=2, actor=actor).job.pk)
+    assert DiskTask.objects.get().failure == "own stays on demo@1: demo@2 is retired, not approved"
+    assert not list(own.folder.glob(".task-*"))
+
+
 def test_a_cancel_seen_before_it_begins_is_heard(deep, actor):
     clone_flatten(clone=deep, actor=actor)
     task = DiskTask.objects.get()

@@ -4,12 +4,15 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.template.loader import render_to_string
 from django.utils import timezone
 
+from bases.models import BaseImage
 from clones.activity_models import Activity
 from clones.lease_models import Lease, LeasePolicy
 from clones.lease_terms import terms_for, until
 from clones.models import Clone
+from clones.pages import clone_page
 from hosts.jobs import queued_ids, work
 from people.models import Membership, Team
 from tests.clones.conftest import fresh
@@ -120,3 +123,45 @@ def test_members_see_how_long_and_owners_say_it(client, member):
     Membership.objects.filter(pk=place.pk).update(role="owner")
     client.post("/teams/red/lease/", {"default": "24"})
     assert LeasePolicy.objects.get().default_hours == 24
+
+
+def test_a_row_in_any_state_asks_for_nothing_more(made, admin, django_assert_num_queries):
+    record = {"pid": 1, "started": 1, "boot": "x"}
+    machine = {"record": record, "forwards": [[22, 2222]], "way": "live", "moment_ms": 3.0, "ready_ms": 9.0}
+    for status in Clone.Status.values:
+        clone = made(status)
+        Clone.objects.filter(pk=clone.pk).update(status=status, **machine)
+        near(clone)
+    for query in ({}, {"sort": "lease"}, {"q": "ru"}):
+        rows = clone_page(admin, query)
+        with django_assert_num_queries(0):
+            text = render_to_string("clones/_clone_rows.html", rows)
+        assert "ssh -i" in text
+
+
+def test_a_row_that_changed_is_drawn_anew_at_once(made, running, page, client):
+    web = made("web")
+    assert "Stopped" in page("/clones/") and "Stopped" in page("/clones/")
+    Clone.objects.filter(pk=web.pk).update(disk_bytes=5 << 30)
+    assert "5 GiB" in page("/clones/")
+    near(web)
+    assert 'formaction="/clones/web/lease/extend/"' in page("/clones/")
+    Lease.objects.filter(clone=web).delete()
+    assert 'formaction="/clones/web/lease/extend/"' not in page("/clones/")
+    BaseImage.objects.update(name="renamed")
+    assert "/bases/renamed/" in page("/clones/")
+
+
+def test_the_list_by_lease_ends_with_those_that_last(made, page, monkeypatch):
+    names = [f"web-{number}" for number in range(5)]
+    now = timezone.now()
+    for number, name in enumerate(names):
+        ends = until(now + number * HOUR, now=now) if number in (1, 3) else {"ends_at": None, "warn_at": None}
+        Lease.objects.filter(clone=made(name)).update(**ends)
+    Lease.objects.filter(clone__name="web-0").delete()
+    monkeypatch.setattr("clones.pages.PAGE_ROWS", 2)
+    order = ["web-1", "web-3", "web-4", "web-2", "web-0"]
+    pages = [page(f"/clones/?sort=lease&page={number}") for number in (1, 2, 3)]
+    listed = [re.findall(r'name="name" value="(web-\d)"', text) for text in pages]
+    assert listed == [order[:2], order[2:4], order[4:]]
+    assert 'value="web-4"' in page("/clones/?sort=lease&page=9&q=web-4")

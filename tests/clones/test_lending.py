@@ -1,21 +1,27 @@
 """Clones are lent to a colleague or a team, taken back, and given away; by who may."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 
 from audit.models import AuditEntry
+from clones.bin import clone_bin
 from clones.lending import Whom, clone_share, clone_transfer, clone_unshare
 from clones.models import Clone, Share
 from commands.dispatch import run_command
 from commands.service import Caller
 from cowweb.errors import ForbiddenError, NotFoundError
+from hosts.jobs import work
 from people import rights
 from people.models import Membership, Team
 from people.rights import OWN, SEE, USE
 from tests.clones.conftest import fresh
+from tests.people.conftest import actor_for, crowd as crowd_of_each
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 MIA = Whom(user="mia")
+crowd = crowd_of_each
 
 
 @pytest.fixture
@@ -79,6 +85,21 @@ def test_the_verbs(clone, actor, member):
     assert do("transfer name=web user=mia")["owner"] == "mia"
 
 
+def test_who_gives_it_away_has_it_no_more_by_any_share(clone, actor, admin, member, member_actor):
+    given = clone_transfer(clone=clone, whom=MIA, actor=actor)
+    blue, green = (Team.objects.create(name=name) for name in ("blue", "green"))
+    Membership.objects.create(team=blue, user=member, role="viewer")
+    for whom in (Whom(team="blue"), Whom(team="green")):
+        clone_share(clone=given, whom=whom, level="use", actor=actor)
+    otto = User.objects.create_user("otto")
+    clone_transfer(clone=given, whom=Whom(user="otto"), actor=member_actor)
+    assert not Clone.objects.visible_to(member).exists()
+    assert Clone.objects.visible_to(otto).exists()
+    assert [share.team for share in given.shares.all()] == [green]
+    entry = AuditEntry.objects.filter(action="transfer").latest("pk")
+    assert entry.outcome.changes["sharedWith"] == [["blue"], []]
+
+
 def test_the_pages_share_and_give_away(clone, admin, member, client):
     client.force_login(admin)
     client.post("/clones/web/lending/share/", {"user": "mia", "level": "read"})
@@ -91,3 +112,52 @@ def test_the_pages_share_and_give_away(clone, admin, member, client):
     answer = client.post("/clones/web/lending/transfer/", {"user": "admin"})
     assert answer.headers["Location"] == "/clones/"
     assert client.get("/clones/web/").status_code == 404
+
+
+OFFERS = ("Start", "Extend", "Change")
+
+
+def enabled(page, path):
+    """The buttons of a page's content that can be pressed, as a browser sees them."""
+    main = re.search(r"<main.*</main>", page.get(path).content.decode(), re.DOTALL)[0]
+    main = re.sub(r"<fieldset [^>]*disabled.*?</fieldset>", "", main, flags=re.DOTALL)
+    found = re.findall(r"<button(?![^>]*\bdisabled)[^>]*>(.*?)</button>", main, re.DOTALL)
+    return {re.sub(r"<[^>]+>", "", text).strip() for text in found}
+
+
+@pytest.mark.parametrize(
+    ("who", "may", "may_not"),
+    [
+        ("viewer", set(), {*OFFERS, "Remove", "Publish"}),
+        ("member", set(OFFERS), {"Remove", "Publish"}),
+        ("owner", {*OFFERS, "Remove"}, {"Publish"}),
+        ("curator", set(), {*OFFERS, "Remove"}),
+        ("administrator", {*OFFERS, "Remove", "Publish"}, set()),
+    ],
+)
+def test_the_page_offers_what_its_reader_may_do(crowd, made, who, may, may_not, client):
+    clone = made("web", who=actor_for(crowd.administrator))
+    Clone.objects.filter(pk=clone.pk).update(team=crowd.team)
+    client.force_login(getattr(crowd, who))
+    offered = enabled(client, "/clones/web/")
+    assert (offered >= may, offered & may_not) == (True, set())
+    page = client.get("/clones/web/").content.decode()
+    assert ("You may look at web, and not use it" in page) is (not may)
+    moves = ['formaction="/clones/web/start/"' in client.get(path).text for path in ("/clones/", "/")]
+    assert moves == [bool(may)] * 2
+    assert enabled(client, "/clones/web/?tab=sharing") >= ({"Share web"} if "Remove" in may else set())
+
+
+def test_the_bin_offers_what_its_reader_may_do(crowd, made, client):
+    clone = made("web", who=actor_for(crowd.owner))
+    Clone.objects.filter(pk=clone.pk).update(team=crowd.team)
+    work(clone_bin(clone=fresh(clone), actor=actor_for(crowd.owner)).job.pk)
+    for who, may in (("viewer", set()), ("member", set()), ("owner", {"Restore", "Delete"})):
+        client.force_login(getattr(crowd, who))
+        assert enabled(client, "/clones/_bin/") == may
+
+
+def test_who_may_only_look_can_give_the_share_up(clone, actor, member, client):
+    clone_share(clone=clone, whom=MIA, level="read", actor=actor)
+    client.force_login(member)
+    assert "Unshare" in enabled(client, "/clones/web/?tab=sharing")

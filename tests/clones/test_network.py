@@ -14,7 +14,7 @@ from cowweb.errors import UnsupportedError
 from cowweb.values import InvalidValue, egress_ports, egress_text
 from hosts.drivers import egress as rules
 from hosts.drivers.errors import Refused
-from hosts.drivers.records import Denied
+from hosts.drivers.records import Denied, Righted
 from hosts.services import local_driver
 from tests.pools.conftest import base, clone_row as row  # noqa: F401
 
@@ -78,6 +78,7 @@ def counted(clone, monkeypatch):
     Clone.objects.filter(pk=clone.pk).update(status="running", record=GONE)
     found = {clone.uuid: Denied(3, {"10.0.0.1:25/tcp": 3})}
     monkeypatch.setattr(type(local_driver()), "egress_kept", lambda self, wanted: found)
+    monkeypatch.setattr(type(local_driver()), "egress_righted", lambda self, wanted, suspected: Righted())
     monkeypatch.setattr(type(local_driver()), "egress_end", lambda self, uuid: found.get(uuid))
     return found
 

@@ -2,12 +2,16 @@
 
 import os
 import signal
+import subprocess
 import time
 
 import pytest
 
-from clones.egress import egress_looked_after
+from audit.models import AuditEntry, Via
+from audit.services import Actor
+from clones.egress import egress_looked_after, egress_set
 from clones.machines import process_started
+from hosts.drivers.egress_rules import group_of
 from hosts.models import Finding
 from hosts.services import local_driver
 from pools.models import Spare, Template
@@ -37,6 +41,30 @@ def test_rules_that_somebody_took_away_are_put_back_and_on_record(held):
     finding = Finding.objects.get()
     assert (finding.kind, finding.subject, finding.state) == ("rules", "clone:web", "repaired")
     assert has_rules(held.uuid)
+
+
+def test_rules_that_somebody_altered_are_put_right_and_on_record(held):
+    egress_looked_after()
+    chain = ["inet", "cowweb", f"machine_{group_of(held.uuid)}"]
+    subprocess.run(["nft", "insert", "rule", *chain, "accept"], check=True)
+    egress_looked_after()
+    assert not Finding.objects.exists(), "its ports may just be changing"
+    egress_looked_after()
+    finding = Finding.objects.get()
+    assert (finding.kind, finding.subject, finding.state) == ("rules", "clone:web", "repaired")
+    assert finding.found == "its network rules were altered"
+    assert AuditEntry.objects.filter(action="restore_egress", target="clone:web").count() == 1
+    for _ in range(2):
+        egress_looked_after()
+    assert Finding.objects.get().count == 1
+
+
+def test_ports_that_somebody_changes_are_no_alteration(held, admin):
+    egress_looked_after()
+    egress_set(clone=fresh(held), ports=(443,), actor=Actor(admin, Via.WEB))
+    for _ in range(2):
+        egress_looked_after()
+    assert not Finding.objects.exists()
 
 
 def test_rules_of_a_spare_are_as_well(held):

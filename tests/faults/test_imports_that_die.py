@@ -7,13 +7,15 @@ import time
 
 import pytest
 
-from bases.models import BaseImage
+from bases.models import BaseImage, Import
 from bases.services import Facts, Source, base_register
 from bases.store import arriving_in
+from bases.uploads import chunk_received, uploads_completed
 from clones.survey import site_surveyed
 from cowweb.errors import NameTakenError
 from hosts.jobs import this_worker
 from hosts.models import Finding
+from tests.bases.test_imports import upload, worked
 from tests.support.site import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
@@ -68,3 +70,17 @@ def test_a_base_whose_importer_died_has_failed_and_is_registered_again(site, ima
 def test_who_registers_at_once_need_not_wait_for_the_reconciler(image, actor):
     BaseImage.objects.create(name="demo", importer="another-boot 1 1")
     assert base_register(name="demo", source=Source(image), facts=Facts(), actor=actor).status == "ready"
+
+
+def test_an_upload_that_came_whole_before_the_server_died_goes_on(actor, image, site, monkeypatch):
+    data = image.read_bytes()
+    arriving, other = upload(data, actor), upload(data, actor, name="other")
+    monkeypatch.setattr("bases.uploads.received_all", lambda arriving: None)
+    chunk_received(arriving, offset=0, chunk=data, actor=actor)
+    chunk_received(other, offset=0, chunk=data[:1000], actor=actor)
+    monkeypatch.undo()
+    assert (arriving.refresh_from_db(), arriving.state)[1] == "receiving"
+    assert [uploads_completed(), uploads_completed()] == [1, 0]
+    worked()
+    states = [Import.objects.get(pk=one.pk).state for one in (arriving, other)]
+    assert states == ["done", "receiving"]

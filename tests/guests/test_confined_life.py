@@ -1,5 +1,6 @@
 """Whatever happens to a machine, its QEMU has no rights: looked at in the kernel after each step of its life."""
 
+import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,22 +19,33 @@ pytestmark = [
 NO_RIGHTS = {"CapEff": 0, "CapPrm": 0, "CapInh": 0, "CapBnd": 0, "CapAmb": 0}
 
 
+@pytest.fixture(autouse=True)
+def canary(served):
+    """What lies open in the data folder when a machine starts is closed to it."""
+    file = served.data / "canary"
+    file.write_text("nobody's but the site's")
+    file.chmod(0o644)
+
+
 def is_held(served, name) -> int:
     """Its user, its rights, and what it can read; returns its pid."""
     row = served.clone(name)
-    record = SimpleNamespace(pid=served.qemu_pid(name))
-    facts = facts_of(record.pid)
-    assert set(facts["Uid"].split()) == set(facts["Gid"].split()) == {str(group_of(UUID(row["uuid"])))}
+    has_no_rights(served, served.qemu_pid(name), row["uuid"], f"{name}.qcow2")
+    return served.qemu_pid(name)
+
+
+def has_no_rights(served, pid, uuid, disk) -> None:
+    record, facts = SimpleNamespace(pid=pid), facts_of(pid)
+    assert set(facts["Uid"].split()) == set(facts["Gid"].split()) == {str(group_of(UUID(uuid)))}
     assert {key: int(facts[key], 16) for key in NO_RIGHTS} == NO_RIGHTS
     assert (facts["NoNewPrivs"], facts["Seccomp"]) == ("1", "2")
-    own = served.data / "clones" / row["uuid"][:12] / f"{name}.qcow2"
+    own = served.data / "clones" / uuid[:12] / disk
     others = [one for one in served.data.glob("clones/*/*.qcow2") if one != own]
-    shadow = Path("/etc/shadow")
-    closed = [served.data / "db.sqlite3", served.data / "administrator.password", shadow, *others]
+    shadow, canary = Path("/etc/shadow"), served.data / "canary"
+    closed = [served.data / "db.sqlite3", served.data / "administrator.password", shadow, canary, *others]
     assert all(one.exists() for one in closed) and others
     assert [one for one in closed if reads(record, one)] == []
     assert reads(record, own) and not writes(record, own.parent / "machine.json")
-    return record.pid
 
 
 def does(served, command, **wanted):
@@ -74,6 +86,28 @@ def test_a_machine_has_no_rights_at_any_step_of_its_life(served):
     does(served, "start name=life")
     is_held(served, "life")
     for name in ("branch", "life", "other"):
+        does(served, f"remove name={name}")
+
+
+def pool_of(served, *, minimum: int) -> None:
+    most = {"maximum": "1", "refill_per_minute": "60", "age_minutes": "60", "instant": "on"}
+    form = {"minimum": str(minimum), **most}
+    served.admin.post("/bases/demo/pool/", **{f"pool-{key}": value for key, value in form.items()})
+
+
+def test_a_spare_that_waits_has_no_rights_either_nor_once_it_is_somebodys(served):
+    does(served, "clone base=demo name=other no_start=true")
+    pool_of(served, minimum=1)
+    waiting = "SELECT uuid, record FROM pools_spare WHERE status = 'ready'"
+    wait_until(lambda: served.rows(waiting), timeout_s=promised(180))
+    spare = served.row(waiting)
+    pid = json.loads(spare["record"])["pid"]
+    has_no_rights(served, pid, spare["uuid"], "spare.qcow2")
+    pool_of(served, minimum=0)
+    does(served, "clone base=demo name=taken path=spare", path="spare")
+    assert is_held(served, "taken") == pid
+    assert says(served, "taken", "hostname") == "taken\n"
+    for name in ("taken", "other"):
         does(served, f"remove name={name}")
 
 

@@ -201,6 +201,19 @@ def test_a_using_token_of_a_curator_does_not_curate(crowd, demo):
     assert [answer.json()["success"] for answer in answers] == [False, True]
 
 
+ADMINISTERS = [
+    "set_quota user=member quota=clones limit=2",
+    "lease team=red default=24 most=48",
+    "disable_user user=member",
+]
+
+
+@pytest.mark.parametrize("line", ADMINISTERS)
+def test_a_using_token_of_an_administrator_does_not_administer(crowd, demo, line):
+    answers = [ask(make(crowd.administrator, scope=scope)[1], line).json() for scope in ("use", "all")]
+    assert [answer["success"] for answer in answers] == [False, True], answers
+
+
 def test_a_program_is_made_and_spoken_for_by_the_teams_owner(as_user, crowd, demo):
     as_user("owner").post("/teams/red/programs/", {"name": "red-ci"})
     program = User.objects.get(username="red-ci")

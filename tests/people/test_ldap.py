@@ -21,7 +21,9 @@ from tests.support.site import free_port, wait_until
 SLAPD = shutil.which("slapd", path="/usr/sbin:/usr/bin:/usr/libexec") or shutil.which("slapd")
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(SLAPD is None, reason="slapd is not there: install the package slapd"),
+    pytest.mark.skipif(
+        SLAPD is None, reason="slapd is not there: install the package slapd (set-up does with CI=true)"
+    ),
     pytest.mark.filterwarnings("ignore:ssl.match_hostname:DeprecationWarning"),  # ldap3 compares names by it
     # ldap3 leaves a connection that it did not trust to the garbage collector
     pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"),
@@ -118,6 +120,7 @@ def test_who_is_in_the_directory_has_an_account_at_the_first_sign_in(asked):
     assert (lia.has_usable_password(), lia.is_staff, lia.is_superuser) == (False, False, False)
     assert Identity.objects.get().subject == "uid=lia,dc=example,dc=org"
     assert AuditEntry.objects.order_by("-pk")[0].outcome.result == "done"
+    assert AuditEntry.objects.get(action="make_account").target == "user:lia", "once, with what it stands on"
 
 
 @pytest.mark.parametrize(

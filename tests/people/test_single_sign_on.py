@@ -93,6 +93,9 @@ def test_a_site_that_makes_accounts_makes_a_plain_member(crowd, idp, settings):
     )
     come_in()
     assert User.objects.filter(username__startswith="nia").count() == 1
+    made = AuditEntry.objects.get(action="make_account")
+    assert (made.actor_name, made.target, made.outcome.result) == ("nia", "user:nia", "done")
+    assert made.params == {"issuer": idp.address, "subject": "42"}
 
 
 def test_a_name_that_is_taken_is_not_taken_over(crowd, idp, settings):

@@ -84,7 +84,7 @@ def test_a_request_is_made_seen_and_decided(as_user, crowd):
     assert as_user("owner").post(f"{page}decide/", {"verb": "refuse"}).status_code == 422
     assert as_user("owner").post(f"{page}decide/", {"verb": "approve", "note": "yes"}).status_code == 302
     shown = text(as_user("member").get("/quotas/"))
-    assert "raised until" in shown
+    assert "raised to the end of" in shown
     assert "of 4" in shown
     assert raises_for(actor_for(crowd.member)).get().note == "yes"
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import pwd
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -19,16 +17,9 @@ from commands.service import Caller
 from cowweb.clean import CONTROLS, plain_text
 from cowweb.errors import DomainError
 from cowweb.people import user_named
+from people.shell import account
 
 ACTED_ON = {chr(code) for code in CONTROLS if code >= 0x7F}  # JSON itself escapes those below
-
-
-def account() -> str:
-    """The account on this host that typed the command, which `--as` gives to someone else."""
-    try:
-        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
 
 
 def parameters_in(name: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Makes what a fresh site needs: its folders, an administrator, the demo base, the example scripts."""
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -8,7 +9,9 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from audit.services import SYSTEM
 from bases.models import BaseImage
+from people.administrators import administrator_make
 
 PASSWORD_FILE = "administrator.password"  # noqa: S105 - a file's name
 
@@ -35,7 +38,9 @@ class Command(BaseCommand):
         if User.objects.filter(is_superuser=True).exists():
             return ""
         password = secrets.token_urlsafe(9)
-        User.objects.create_superuser("admin", password=password)
+        administrator_make(
+            name="admin", password=password, actor=replace(SYSTEM, agent="manage.py first_run")
+        )
         file = settings.COWWEB_DATA / PASSWORD_FILE
         file.touch(mode=0o600)
         file.write_text(password + "\n")
