@@ -1,8 +1,12 @@
 """The live parts of the clone pages."""
 
+from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
 
+from audit.models import Via
+from audit.services import Actor
 from bases.models import BaseImage
+from clones.file_pages import FIRST, files_context, folder_changed
 from clones.finding_pages import findings_context
 from clones.models import Clone
 from clones.named import clone_last_named
@@ -54,7 +58,7 @@ class BaseTimes(LivePart):
         return render_to_string("clones/_base_times.html", {"base": self.base, "oob": True})
 
 
-class CloneDetail(LivePart):
+class OfOneClone(LivePart):
     clone: Clone
 
     def allowed(self) -> bool:
@@ -67,8 +71,33 @@ class CloneDetail(LivePart):
     def topics(self) -> list[str]:
         return [f"clone.{self.clone.pk}"] if hasattr(self, "clone") else []
 
+
+class CloneDetail(OfOneClone):
     def render(self) -> str:
         clone = Clone.objects.for_list().get(pk=self.clone.pk)
         return render_to_string(
             "clones/_clone_status.html", {**detail_context(clone, self.user), "oob": True}
         )
+
+
+class CloneFolder(OfOneClone):
+    """The folder that the Files tab shows. The guest is asked again when a copy into it has ended, not at
+    every step of its progress."""
+
+    shown: object = None
+
+    async def draw(self) -> None:
+        changed = await database_sync_to_async(folder_changed)(await self.clone_now())
+        if changed != self.shown:
+            self.shown = changed
+            await super().draw()
+
+    @database_sync_to_async
+    def clone_now(self) -> Clone:
+        return Clone.objects.for_list().get(pk=self.clone.pk)
+
+    def render(self) -> str:
+        clone = Clone.objects.for_list().get(pk=self.clone.pk)
+        actor = Actor(user=self.user, via=Via.WEB)
+        context = files_context(clone, self.query.get("path", FIRST), actor)
+        return render_to_string("clones/_clone_folder.html", {**context, "clone": clone, "oob": True})

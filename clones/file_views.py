@@ -1,7 +1,6 @@
 """The Files tab of a clone and its terminal: get, check, call one service, render."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from csp.constants import NONCE, SELF
 from csp.decorators import csp_update
@@ -11,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.services import Actor, actor_of
 from clones.file_models import FileCopy
-from clones.files import Sent, copy_in, copy_out, folder_listed, remote_checked
+from clones.files import Sent, copy_in, copy_out
 from clones.models import Clone
 from clones.named import clone_named
 from cowweb.errors import DomainError, NotFoundError
@@ -28,22 +27,6 @@ def clone_or_404(name: str, actor: Actor) -> Clone:
         raise Http404(str(error)) from None
 
 
-def files_context(clone: Clone, path: str, actor: Actor) -> dict[str, Any]:
-    """A guest's folder, or why it cannot be shown."""
-    context: dict[str, Any] = {"path": path, "crumbs": crumbs(path), "entries": [], "cannot": ""}
-    try:
-        context["listing"] = folder_listed(clone=clone, path=remote_checked(path), actor=actor)
-    except (DomainError, DriverError) as error:
-        context["cannot"] = str(error)
-    return context
-
-
-def crumbs(path: str) -> list[tuple[str, str]]:
-    """Each folder above, by name and path."""
-    parts = [part for part in path.split("/") if part]
-    return [("/", "/"), *((part, "/" + "/".join(parts[: at + 1])) for at, part in enumerate(parts))]
-
-
 @require_POST
 def files_send(request: HttpRequest, name: str) -> HttpResponse:
     """Files, or a folder whose paths the page tells beside them."""
@@ -52,7 +35,16 @@ def files_send(request: HttpRequest, name: str) -> HttpResponse:
     try:
         copy_in(clone=clone, remote=path, sent=list(sent_of(request)), actor=actor)
     except (DomainError, DriverError) as error:
-        told(request, str(error))
+        return begun(request, name, str(error))
+    return begun(request, name)
+
+
+def begun(request: HttpRequest, name: str, refusal: str = "") -> HttpResponse:
+    """Back to the page; the page's own script stays on it, and shows a refusal itself."""
+    if getattr(request, "htmx", False):
+        return HttpResponse(refusal, status=422 if refusal else 204, content_type="text/plain; charset=utf-8")
+    if refusal:
+        told(request, refusal)
     return back(request, "clone-detail", name=name)
 
 
@@ -71,8 +63,8 @@ def files_ask(request: HttpRequest, name: str) -> HttpResponse:
     try:
         copy_out(clone=clone, remote=request.POST.get("remote", ""), actor=actor)
     except (DomainError, DriverError) as error:
-        told(request, str(error))
-    return back(request, "clone-detail", name=name)
+        return begun(request, name, str(error))
+    return begun(request, name)
 
 
 @require_GET

@@ -36,6 +36,7 @@ CAME: dict[str, str] = {
     Clone.Way.SPARE: "A machine from the pool was waiting, and was handed over. Nothing had to start.",
 }
 DENIED_SHOWN = 12
+KNOCK_S, KNOCK_SOON_S = 15, 3  # until the next knock; soon where nobody answers yet
 CONSOLE_LINES = 200
 FILTERS = ("q", "status", "base", "show", "sort")
 SHOWS = [("idle", "Idle"), ("ending", "Lease ends soon")]
@@ -215,6 +216,7 @@ def network_context(clone: Clone, *, look: bool) -> dict[str, Any]:
     known = ports_seen(clone, look=look)
     return {
         "clone": clone,
+        "knock_s": KNOCK_S if known and all(known.values()) else KNOCK_SOON_S,
         "forwards": [
             {"guest": guest, "host": host, "known": host in known, "answers": known.get(host, False)}
             for guest, host in clone.forwards

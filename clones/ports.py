@@ -26,7 +26,7 @@ from people import rights
 
 SSH = 22
 MOST_PORTS = 64
-SEEN_S = 4  # pages of many viewers are drawn from one knock
+SEEN_S = 2  # pages of many viewers are drawn from one knock
 ANSWER_S = 3.0
 SILENCE_S = 0.3
 

@@ -32,6 +32,7 @@ from people import rights
 REFUSED = 4400
 FORBIDDEN = 4403
 RECHECK_S = 10.0
+LAST_WORDS_S = 0.5
 IDLE_S = 3600.0
 MOST_BYTES = 65_536
 MOST_OPEN = 32
@@ -44,12 +45,13 @@ class Terminal(AsyncWebsocketConsumer):
 
     shell: Shell | None = None
     op: Operation | None = None
+    is_over = False
 
     async def connect(self) -> None:
         self.user = self.scope["user"]
         self.name = self.scope["url_route"]["kwargs"]["name"]
-        self.pump: asyncio.Task[None] | None = None
-        self.opened_at = self.typed_at = self.looked = time.monotonic()
+        self.tasks: list[asyncio.Task[None]] = []
+        self.opened_at = self.typed_at = time.monotonic()
         self.woken = asyncio.Event()
         for topic in self.heard():
             await self.channel_layer.group_add(topic, self.channel_name)
@@ -64,14 +66,13 @@ class Terminal(AsyncWebsocketConsumer):
         except (DomainError, DriverError) as error:
             await self.ended(REFUSED, str(error))
         else:
-            self.pump = asyncio.create_task(self.pumped())
+            self.tasks = [asyncio.create_task(self.pumped()), asyncio.create_task(self.watched())]
 
     def heard(self) -> list[str]:
         return [f"person.{self.user.pk}", RIGHTS]
 
     async def ring(self, message: dict[str, Any]) -> None:
         """Their sessions, or who may do what, have changed: it looks at once."""
-        self.looked = 0.0
         self.woken.set()
 
     def open(self, size: Size) -> None:
@@ -94,23 +95,26 @@ class Terminal(AsyncWebsocketConsumer):
         return Actor(user=user, via=Via.WEB, address=str(client[0]))
 
     async def pumped(self) -> None:
-        """The shell's output, as fast as the browser takes it; looks at the right from time to time."""
-        shell = self.shell
-        while shell is not None:
-            await readable(shell.fileno(), self.woken, RECHECK_S)
-            data = shell.read()
+        """The shell's output, as fast as the browser takes it."""
+        while self.shell is not None:
+            await readable(self.shell.fileno())
+            data = self.shell.read()
             if data == b"":
                 return await self.ended(1000, "The shell has ended")
             if data:
                 await self.send(bytes_data=data)  # type: ignore[no-untyped-call]
-            now = time.monotonic()
-            if now - self.typed_at > IDLE_S:
-                return await self.ended(1000, "Nothing was typed for an hour")
-            if not self.looked or now - self.looked > RECHECK_S:
-                self.looked = now
-                if not await in_thread(self.may_still):
-                    return await self.ended(FORBIDDEN, "You may no longer use this clone")
         return None
+
+    async def watched(self) -> None:
+        """Looks at the right from time to time, also while a browser takes nothing of what is shown."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.woken.wait(), RECHECK_S)
+            self.woken.clear()
+            if time.monotonic() - self.typed_at > IDLE_S:
+                return await self.ended(1000, "Nothing was typed for an hour")
+            if not await in_thread(self.may_still):
+                return await self.ended(FORBIDDEN, "You may no longer use this clone")
 
     def may_still(self) -> bool:
         try:
@@ -123,7 +127,7 @@ class Terminal(AsyncWebsocketConsumer):
         return True
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if self.shell is None:
+        if self.shell is None or self.is_over:
             return
         self.typed_at = time.monotonic()
         try:
@@ -137,17 +141,20 @@ class Terminal(AsyncWebsocketConsumer):
             await self.ended(1000, str(error))
 
     async def ended(self, code: int, words: str) -> None:
-        """Says why, then closes."""
+        """Says why, then closes, without waiting for a browser that takes nothing."""
+        self.is_over = True
         with contextlib.suppress(RuntimeError):  # the browser may have gone first
-            await self.send(text_data=json.dumps({"ended": words}))  # type: ignore[no-untyped-call]
+            with contextlib.suppress(TimeoutError):
+                said = self.send(text_data=json.dumps({"ended": words}))  # type: ignore[no-untyped-call]
+                await asyncio.wait_for(said, LAST_WORDS_S)
             await self.close(code=code)  # type: ignore[no-untyped-call]
 
     async def disconnect(self, _code: int) -> None:
         open_now.discard(self)
         for topic in self.heard():
             await self.channel_layer.group_discard(topic, self.channel_name)
-        if self.pump:
-            self.pump.cancel()
+        for task in self.tasks:
+            task.cancel()
         shell, self.shell = self.shell, None
         if shell:
             await in_thread(shell.close)
@@ -162,13 +169,11 @@ def size_of(said: dict[str, Any]) -> Size:
     return Size(columns, rows)
 
 
-async def readable(descriptor: int, there: asyncio.Event, within_s: float) -> None:
-    """Returns once there is something to read, once `there` is set, or after a while."""
-    loop = asyncio.get_running_loop()
+async def readable(descriptor: int) -> None:
+    """Returns once there is something to read."""
+    loop, there = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(descriptor, there.set)
     try:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(there.wait(), within_s)
+        await there.wait()
     finally:
         loop.remove_reader(descriptor)
-        there.clear()

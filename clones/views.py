@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.services import Actor, actor_of
 from clones.actions import clone_pause, clone_resume, snapshot_create, snapshot_restore
 from clones.bin import clone_bin
-from clones.file_views import files_context
+from clones.file_pages import FIRST, files_context
 from clones.forms import CloneForm, SnapshotForm
 from clones.leases import lease_extend
 from clones.models import Clone
@@ -112,7 +112,7 @@ def clone_detail(request: HttpRequest, name: str) -> HttpResponse:
     if tab == "console":
         context["console"] = console_text(clone)
     if tab == "files":
-        context |= files_context(clone, request.GET.get("path", "/root"), actor_of(request))
+        context |= files_context(clone, request.GET.get("path", FIRST), actor_of(request))
     if tab == "audit":
         context["entries"] = record_of_clone(clone)[:50]
     return render(request, "clones/clone_detail.html", context)

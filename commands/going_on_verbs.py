@@ -32,7 +32,12 @@ def send(command: Command, caller: Caller) -> Result:
 
 def retry(command: Command, caller: Caller) -> Result:
     run = run_of(command, caller)
-    return followed(run_retry(run=run, phase=command.values.get("phase", ""), actor=caller.actor), caller)
+    phase, limit = command.values.get("phase", ""), command.values.get("timeout")
+    timeout_s = number(limit, key="timeout") if limit else None
+    asked = run_retry(
+        run=run, phase=phase, secrets=caller.parameters, timeout_s=timeout_s, actor=caller.actor
+    )
+    return followed(asked, caller)
 
 
 def keep(command: Command, caller: Caller) -> Result:

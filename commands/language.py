@@ -125,15 +125,16 @@ def unknown_accepted(verb: Verb, key: str) -> None:
     raise CommandError(f"unknown key {shown(key)} for {verb.name}{right}", field=key)
 
 
+PRIVATE = {"text", "parameters"}  # a word beside these may be the rest of a secret: it is not repeated
+
+
 def stray(verb: Verb, word: Word) -> str:
     if word.value in verb.keys:
         return f"{word.value} has no value: write {word.value}={verb.keys[word.value].form}"
     flags = [key.name for key in verb.keys.values() if key.is_flag]
     right = f", or one of its flags ({', '.join(flags)})" if flags else ""
-    return (
-        f"stray word {shown(word.value)}: write key=value without spaces around `=`{right}; "
-        "put a value with spaces in quotes"
-    )
+    named = "stray word" if PRIVATE & verb.keys.keys() else f"stray word {shown(word.value)}"
+    return f"{named}: write key=value without spaces around `=`{right}; put a value with spaces in quotes"
 
 
 def value_checked(key: Key, value: str) -> None:

@@ -222,7 +222,7 @@ TABLE = (
         (RUN,),
         (Key("text", "'LINE'"), flag("end"), flag("hidden")),
     ),
-    Verb("retry", "go on with a run that ended badly, from the phase that failed", (RUN,), (PHASE,)),
+    Verb("retry", "go on with a run that ended badly, from the phase that failed", (RUN,), (PHASE, SECONDS)),
     Verb("keep", "keep a run's clone, for a look at it", (RUN,)),
     Verb("parse", "rehearse a script's header; makes nothing", (SCRIPT,)),
     Verb(

@@ -13,7 +13,7 @@ from django.urls import path  # noqa: E402
 
 from audit.consumers import AuditList  # noqa: E402
 from bases.consumers import BaseDetail, BaseList, ImportDetail, ImportList  # noqa: E402
-from clones.consumers import BaseTimes, CloneDetail, CloneList, FindingList  # noqa: E402
+from clones.consumers import BaseTimes, CloneDetail, CloneFolder, CloneList, FindingList  # noqa: E402
 from clones.terminal import Terminal  # noqa: E402
 from commands.consumers import Overview  # noqa: E402
 from cowweb.handler import OneThreadHandler  # noqa: E402
@@ -28,6 +28,7 @@ sockets = URLRouter(
         path("ws/overview/", Overview.as_asgi()),
         path("ws/clones/", CloneList.as_asgi()),
         path("ws/clones/<str:name>/", CloneDetail.as_asgi()),
+        path("ws/clones/<str:name>/files/", CloneFolder.as_asgi()),
         path("ws/clones/<str:name>/terminal/", Terminal.as_asgi()),
         path("ws/bases/", BaseList.as_asgi()),
         path("ws/bases/_imports/", ImportList.as_asgi()),

@@ -36,9 +36,10 @@ CONTROLS |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)), "�")
 class Cleaner:
     """One stream's state between its pieces. Memory stays below two lines."""
 
-    def __init__(self, veil: Callable[[str], str] = str) -> None:
-        """`veil` is laid over each line before it is cut, so that no part of what it hides is left."""
-        self.veil = veil
+    def __init__(self, veil: Callable[[str], str] = str, longest: int = 0) -> None:
+        """`veil` is laid over each line before it is cut, so that no part of what it hides is left: neither
+        at the end of what is held of a line, where the `longest` that it hides may have begun."""
+        self.veil, self.longest = veil, longest
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.partial = ""
         self.is_cut = False
@@ -63,6 +64,8 @@ class Cleaner:
     def finished(self, part: str) -> str:
         self.keep(part)
         line = self.veil(cleaned(self.partial))
+        if self.is_cut and self.longest:
+            line = line[: -self.longest]
         is_cut = self.is_cut or len(line) > LINE_CHARACTERS
         self.partial, self.is_cut = "", False
         return line[:LINE_CHARACTERS] + CUT_MARK if is_cut else line

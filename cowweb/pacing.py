@@ -1,7 +1,10 @@
 """Daphne's server, which sends no faster than a browser reads.
 
 Daphne writes whatever the application answers into memory, so a download of 100 MB by a slow line is 100 MB
-of the server's. Here the application waits with its next part until the line has taken the last.
+of the server's, and so is the log of a page that has stopped reading its websocket. Here the application
+waits with its next part until the line has taken the last. Whoever draws something meanwhile, draws what is
+so when its turn comes: no page gets a backlog. The other way, nothing is read from a socket while what it
+sent before waits for the application, as for a guest that does not read.
 """
 
 import asyncio
@@ -9,6 +12,10 @@ from typing import Any
 
 from daphne.http_protocol import WebRequest
 from daphne.server import Server
+from daphne.ws_protocol import WebSocketProtocol
+
+MOST_WAITING = 16  # messages, each of them at most 1 MiB
+LOOK_S = 0.02
 
 
 class Brake:
@@ -28,16 +35,65 @@ class Brake:
         self.is_free.set()
 
 
-class PacedServer(Server):
-    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        if not isinstance(protocol, WebRequest) or protocol.channel is None:
-            await super().handle_reply(protocol, message)  # type: ignore[no-untyped-call]
+class PacedSocket(WebSocketProtocol):
+    transport: Any
+    is_held = False
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: FBT001 - Autobahn's own
+        super().onMessage(payload, isBinary)  # type: ignore[no-untyped-call]
+        if self.application_queue.qsize() >= MOST_WAITING and not self.is_held:
+            self.is_held = True
+            self.transport.pauseProducing()
+            self.read_on()
+
+    def read_on(self) -> None:
+        """Once the application has taken most of it."""
+        if self.state == self.STATE_CLOSED:
             return
-        goes_on = bool(message.get("more_body"))
-        if goes_on and protocol.producer is None:
-            protocol.registerProducer(Brake(), True)  # noqa: FBT003 - Twisted's own order
-        elif not goes_on and protocol.producer is not None:
-            protocol.unregisterProducer()
+        if self.application_queue.qsize() > MOST_WAITING // 2:
+            asyncio.get_event_loop().call_later(LOOK_S, self.read_on)
+            return
+        self.is_held = False
+        self.transport.resumeProducing()
+
+
+class PacedServer(Server):
+    def listen_success(self, port: Any) -> None:
+        """Before the first connection: the factory was made by then, and makes our sockets."""
+        self.ws_factory.protocol = PacedSocket
+        super().listen_success(port)  # type: ignore[no-untyped-call]
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        if isinstance(protocol, WebRequest) and protocol.channel is not None:
+            brake_of_answer(protocol, goes_on=bool(message.get("more_body")))
+            consumer = protocol
+        elif isinstance(protocol, WebSocketProtocol) and protocol.transport is not None:
+            brake_of_socket(protocol.transport, goes_on=message["type"] != "websocket.close")
+            consumer = protocol.transport
+        else:
+            consumer = None
         await super().handle_reply(protocol, message)  # type: ignore[no-untyped-call]
-        if isinstance(protocol.producer, Brake):
-            await protocol.producer.is_free.wait()
+        producer = getattr(consumer, "producer", None)
+        if isinstance(producer, Brake):
+            await producer.is_free.wait()
+
+
+def brake_of_answer(request: Any, *, goes_on: bool) -> None:
+    """While more is to come, the request's own."""
+    if goes_on and request.producer is None:
+        request.registerProducer(Brake(), True)  # noqa: FBT003 - Twisted's own order
+    elif not goes_on and request.producer is not None:
+        request.unregisterProducer()
+
+
+def brake_of_socket(transport: Any, *, goes_on: bool) -> None:
+    """In the place of the HTTP channel, which stays at the line after the upgrade and holds nobody up. A line
+    whose end was said has none: with one, Twisted would wait for more to send."""
+    before = transport.producer
+    if goes_on and isinstance(before, Brake):
+        return
+    transport.unregisterProducer()
+    if goes_on:
+        transport.registerProducer(Brake(), True)  # noqa: FBT003 - Twisted's own order
+    elif isinstance(before, Brake):
+        before.stopProducing()

@@ -76,6 +76,11 @@ class LivePart(AsyncWebsocketConsumer):
         self.is_stale.set()
         self.painter = asyncio.create_task(self.painted())
 
+    @property
+    def must_look(self) -> bool:
+        """Whether it is time to look at the right to watch."""
+        return not self.looked or time.monotonic() - self.looked >= USER_RECHECK_S
+
     def may_watch(self) -> bool:
         """Signed in still, not disabled since, and allowed."""
         session = self.scope.get("session")
@@ -111,7 +116,7 @@ class LivePart(AsyncWebsocketConsumer):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(USER_RECHECK_S):
                     await self.is_stale.wait()
-            if not self.looked or time.monotonic() - self.looked >= USER_RECHECK_S:
+            if self.must_look:
                 self.looked = time.monotonic()
                 if not await database_sync_to_async(self.may_watch)():
                     await self.close(code=FORBIDDEN)

@@ -54,7 +54,8 @@ class Looks:
     def look(self, check: Check) -> str:
         """A guest that is away for a moment, as while it restarts what is looked at, is waited for too."""
         try:
-            return looked_at(check, self.clone, self.guest, cancel=self.work.stop)
+            found = looked_at(check, self.clone, self.guest, cancel=self.work.stop)
+            return self.work.recorder.veil.over(found)  # a command may print what the script left
         except Unreachable:
             if self.work.clone.status != Clone.Status.RUNNING:
                 raise

@@ -88,6 +88,8 @@ def facts(first: Run, second: Run) -> list[Pair]:
 
 def facts_of(run: Run) -> dict[str, str]:
     machine = {row.label: row.used for row in rows_used(run)}
+    if run.revision_name:
+        machine |= {"Base": run.revision_name}
     given = {each["name"]: said(each) for each in run.parameters}
     ended = {
         "State": run.get_status_display(),

@@ -43,21 +43,33 @@ class OfOneRun(LivePart):
     def run_id(self) -> int:
         return int(self.scope["url_route"]["kwargs"]["pk"])
 
+    clone_id: int | None = None
+
     def allowed(self) -> bool:
-        return Run.objects.visible_to(self.user).filter(pk=self.run_id).exists()
+        found = Run.objects.visible_to(self.user).only("clone_id").filter(pk=self.run_id).first()
+        self.clone_id = found.clone_id if found else None
+        return found is not None
 
     def topics(self) -> list[str]:
         return [f"run.{self.run_id}"]
 
 
 class RunDetail(OfOneRun):
+    """What can be done with a run also depends on how its clone is."""
+
+    def topics(self) -> list[str]:
+        return [*super().topics(), *([f"clone.{self.clone_id}"] if self.clone_id else [])]
+
     def render(self) -> str:
         run = Run.objects.for_list().get(pk=self.run_id)
         return render_to_string("provisioning/_run_status.html", {**detail_context(run), "oob": True})
 
 
 class RunLog(OfOneRun):
-    """Sends every line after `?after=N`, in order, once; whoever reconnects says how far it has come."""
+    """Sends every line after `?after=N`, in order, once; whoever reconnects says how far it has come.
+
+    A long log on a slow line is one long drawing: the right to see it is looked at in between.
+    """
 
     def topics(self) -> list[str]:
         return [f"run.{self.run_id}.log"]
@@ -67,7 +79,7 @@ class RunLog(OfOneRun):
             after = self.query.get("after", "0")
             self.cursor = int(after) if after.isascii() and after.isdecimal() and len(after) < 10 else 0
         began = time.monotonic()
-        while True:
+        while not self.must_look:
             frame = await tail().after(self.run_id, self.cursor, since=began)
             if frame.text:
                 self.cursor += frame.count
@@ -75,3 +87,4 @@ class RunLog(OfOneRun):
             if frame.is_last and frame.read_at >= began:
                 return
             await asyncio.sleep(0)
+        self.is_stale.set()  # what is left comes after the look

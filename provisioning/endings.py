@@ -28,8 +28,10 @@ Phase = RunPhase.Name
 State = RunPhase.State
 Afterwards = Run.Afterwards
 INTERRUPTED = "The server stopped while the script ran"
+COMMAND = "the command"  # as drivers call what they run
 BEFORE_MADE = "Its run ended before it was made"
 REACH_S = 60.0
+WANTED = (Status.SUCCEEDED, Status.CANCELLED)  # every other end leaves a clone to look at, and to go on with
 HOLDS_MACHINE = [Clone.Status.RUNNING, Clone.Status.PAUSED, Clone.Status.STARTING, Clone.Status.STOPPING]
 
 
@@ -41,10 +43,11 @@ def run_failed(work: Work, error: Exception) -> None:
     clone_moved(clone.pk, to=Clone.Status.FAILED, since=[Clone.Status.CREATING], failure=BEFORE_MADE)
     detail = clone.failure_detail or last_words(clone) or getattr(error, "detail", "")
     run.refresh_from_db()
+    words = sentence(error, work.steps.current)
     with transaction.atomic():
-        phase = work.steps.failed(str(error))
+        phase = work.steps.failed(work.recorder.veil.over(words))
         asked_to_end = run.cancel_asked_at is not None
-        ending_written(run, ended_as(error, asked_to_end=asked_to_end), sentence(error), detail, phase)
+        ending_written(run, ended_as(error, asked_to_end=asked_to_end), words, detail, phase)
     wound_up(run)
 
 
@@ -86,13 +89,15 @@ def wound_up(run: Run) -> None:
 def released(run: Run) -> str:
     """Keeps, stops or removes the clone as was asked for; says which."""
     clone = clone_now(run)
-    if run.afterwards == Afterwards.REMOVE and run.ending != Status.FAILED:
+    if run.afterwards == Afterwards.REMOVE and run.ending in WANTED:
         return removed(clone)
     if run.keep_running:
         return kept(run, clone)
     if not clone_moved(clone.pk, to=Clone.Status.STOPPING, since=HOLDS_MACHINE, start_asked=False):
         return machine_word(clone)
     clone_stopped(clone.pk)
+    if run.afterwards == Afterwards.REMOVE:
+        return "the clone was shut down, not removed: it can be looked at, and the run retried"
     return "the clone was shut down"
 
 
@@ -128,11 +133,14 @@ def ended_as(error: Exception, *, asked_to_end: bool) -> str:
     return Status.TIMED_OUT if isinstance(error, TimedOut) else Status.FAILED
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: Exception, phase: str) -> str:
     """For people: our own errors as they stand, anything else with its kind."""
-    if isinstance(error, DomainError | DriverError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+    if not isinstance(error, DomainError | DriverError):
+        return f"{type(error).__name__}: {error}"
+    words = str(error)
+    if phase == Phase.SCRIPT and words.startswith(COMMAND):
+        return f"The script{words.removeprefix(COMMAND)}"
+    return words
 
 
 def interrupted(run: Run) -> None:

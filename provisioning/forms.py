@@ -56,10 +56,8 @@ class RunForm(forms.Form):
 
     def clean_parameters(self) -> dict[str, str]:
         """The fields of declared parameters, and what else is written in one line."""
-        fields = {key.removeprefix(PARAM): str(self.data[key]) for key in self.data if key.startswith(PARAM)}
-        given = {name: text for name, text in fields.items() if text}
         try:
-            return {**given, **parameters_read(self.cleaned_data["parameters"])}
+            return {**fields_of(self.data), **parameters_read(self.cleaned_data["parameters"])}
         except DomainError as error:
             raise forms.ValidationError(str(error)) from None
 
@@ -89,6 +87,11 @@ class RunForm(forms.Form):
         )
 
 
+def fields_of(data: Mapping[str, Any]) -> dict[str, str]:
+    """What was written into the fields of declared parameters."""
+    return {key.removeprefix(PARAM): str(data[key]) for key in data if key.startswith(PARAM) and data[key]}
+
+
 class SendForm(forms.Form):
     """A line for a script that reads; `end` is the button that ends its input."""
 
@@ -103,6 +106,23 @@ def sent_of(form: SendForm) -> Sent:
         raise DomainError(f"text: at most {MOST_CHARACTERS} characters at once", field="text")
     data = form.cleaned_data
     return Sent(data["text"].replace("\r\n", "\n"), shown=not data["hidden"], ends=bool(data["end"]))
+
+
+class RetryForm(forms.Form):
+    """From which phase, and with how much time; what is left out stays as it was."""
+
+    phase = forms.CharField(required=False)
+    timeout = forms.IntegerField(min_value=1, max_value=86_400, required=False)
+
+    def wishes(self) -> dict[str, Any]:
+        if not self.is_valid():
+            raise DomainError("timeout: write seconds, 1 to 86400", field="timeout")
+        secrets = fields_of(self.data)
+        return {
+            "phase": self.cleaned_data["phase"],
+            "timeout_s": self.cleaned_data["timeout"],
+            "secrets": secrets,
+        }
 
 
 class CancelForm(forms.Form):

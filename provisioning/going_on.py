@@ -8,6 +8,8 @@ Example::
     run_keep(run=run, actor=actor)                  # the clone stays, for a look
 """
 
+from collections.abc import Mapping
+
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -22,7 +24,9 @@ from hosts.jobs import enqueue
 from people import rights
 from provisioning.models import Run, RunPhase
 from provisioning.output import Recorder
-from provisioning.services import RUN, Ordered
+from provisioning.parameters import values_of
+from provisioning.sealed import secrets_sealed
+from provisioning.services import RUN, Ordered, script_parsed
 from provisioning.usage import minutes_checked
 from provisioning.work import clone_now
 
@@ -64,16 +68,29 @@ def run_cancel(*, run: Run, actor: Actor, afterwards: str = "") -> Run:
         return run
 
 
-def run_retry(*, run: Run, actor: Actor, phase: str = "") -> Ordered:
+def run_retry(
+    *,
+    run: Run,
+    actor: Actor,
+    phase: str = "",
+    secrets: Mapping[str, str] | None = None,
+    timeout_s: int | None = None,
+) -> Ordered:
     """Goes on with a run that ended badly, from the phase that failed or an earlier one, on its own clone.
 
-    What was finished before that phase stays done; only a machine that is off is started again.
+    What was finished before that phase stays done; only a machine that is off is started again. Secrets were
+    deleted when the run ended: where the script is to run again, they are to be given again. `timeout_s` is
+    another limit of its time than it had.
     """
-    with operation(actor, "retry", target=f"run:{run.pk}", params={"phase": phase}) as op:
+    params = {"phase": phase, "secrets": sorted(secrets or {}), "timeout_s": timeout_s}
+    with operation(actor, "retry", target=f"run:{run.pk}", params=params) as op:
         rights.require(actor, rights.USE, run)
         first = phase_to_retry(run, phase)
+        again = secrets_again(run, secrets or {}) if runs_script(run, first) else {}
         with transaction.atomic():
             requeued(run, first)
+            limited(run, timeout_s)
+            secrets_sealed(run, again)
             job = enqueue(RUN, run.pk, entry=op.entry)
         op.goes_on()
         return Ordered(run, job)
@@ -94,14 +111,48 @@ def phase_to_retry(run: Run, asked: str) -> RunPhase:
     return chosen
 
 
+def limited(run: Run, timeout_s: int | None) -> None:
+    """Another limit than the script says is shown as one."""
+    if timeout_s is None:
+        return
+    said = script_parsed(run.script_text.encode()).header.timeout_s
+    changed = {"timeout": [said, timeout_s]} if said != timeout_s else {}
+    others = {key: values for key, values in run.overrides.items() if key != "timeout"}
+    run.timeout_s, run.overrides = timeout_s, {**others, **changed}
+    run.save(update_fields=["timeout_s", "overrides"])
+
+
+def runs_script(run: Run, first: RunPhase) -> bool:
+    """Whether the script runs again when the run goes on from this phase."""
+    return first.position <= run.phases.get(name=Name.SCRIPT).position
+
+
+def secrets_again(run: Run, given: Mapping[str, str]) -> dict[str, str]:
+    """The run's secrets, as they are given now; refused where one is missing."""
+    wanted = secret_names(run)
+    declared = [param for param in script_parsed(run.script_text.encode()).header.params if param.is_secret]
+    missing = [name for name in wanted if not given.get(name)]
+    if missing:
+        raise DomainError(
+            f"parameters: the script would run again, and {', '.join(missing)} was deleted when run {run.pk} "
+            "ended: give it again",
+            field="parameters",
+        )
+    read = values_of(declared, {name: given[name] for name in wanted}) if wanted else ()
+    return {value.name: value.text for value in read}
+
+
+def secret_names(run: Run) -> list[str]:
+    return [one["name"] for one in run.parameters if one["kind"] == "secret"]
+
+
 def requeued(run: Run, first: RunPhase) -> None:
     """The run is queued again, its later phases are open, its machine is asked for: all or nothing."""
-    script = run.phases.get(name=Name.SCRIPT)
-    runs_script = first.position <= script.position
+    script_again = runs_script(run, first)
     before = f"{run.get_status_display()}: {run.failure}"
     spent_s = F("spent_s") + (run.elapsed_ms or 0) / 1000
     changes = {**AS_QUEUED, "status": Status.QUEUED, "attempt": F("attempt") + 1, "spent_s": spent_s}
-    if runs_script:
+    if script_again:
         changes |= {"exit_code": None, "progress_percent": None, "progress_item": "", "progress_message": ""}
     if not Run.objects.retryable().filter(pk=run.pk).update(**changes):
         run.refresh_from_db()
@@ -111,7 +162,7 @@ def requeued(run: Run, first: RunPhase) -> None:
         )
     later = run.phases.filter(position__gte=first.position)
     later.update(state=State.PENDING, note="", ms=None, started_at=None)
-    if runs_script or run.phases.filter(name=Name.CHECKS, state=State.PENDING).exists():
+    if script_again or run.phases.filter(name=Name.CHECKS, state=State.PENDING).exists():
         machine_wanted(run)
     minutes_checked(run)
     run.refresh_from_db()

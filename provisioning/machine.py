@@ -36,7 +36,8 @@ def allocated(work: Work) -> None:
         free = shutil.disk_usage(settings.COWWEB_CLONES).free
         if free < LEAST_DISK_BYTES:
             raise DomainError(f"Only {size(free)} of disk are free on {clone.host.name}", code="host_error")
-        phase.note = f"{clone.host.name}: {clone.memory_mb} MiB, cpus={clone.cpus}, {size(free)} of disk free"
+        cpus = f"{clone.cpus} CPU{'' if clone.cpus == 1 else 's'}"
+        phase.note = f"on {clone.host.name}: {clone.memory_mb} MiB, {cpus}; {size(free)} of its disk are free"
 
 
 def machine_up(work: Work) -> Clone:

@@ -60,9 +60,8 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(status__in=Run.RETRYABLE)
 
     def for_list(self) -> "RunQuerySet":
-        return self.select_related("owner", "clone", "published__base", "script_version__script").order_by(
-            "-pk"
-        )
+        beside = ("owner", "clone", "published__base", "script_version__script")
+        return self.select_related(*beside).order_by("-pk")
 
 
 class Run(models.Model):
@@ -78,8 +77,8 @@ class Run(models.Model):
         INTERRUPTED = "interrupted", "Interrupted"
 
     class Afterwards(models.TextChoices):
-        """What becomes of the clone. One that was to be removed is only stopped when its run failed, so
-        that there is something to look at and to go on from."""
+        """What becomes of the clone. One that was to be removed is only stopped when its run failed, ran out
+        of time or was interrupted, so that there is something to look at and to go on from."""
 
         STOP = "stop", "Shut it down"
         KEEP = "keep", "Keep it running"
@@ -105,6 +104,9 @@ class Run(models.Model):
     clone = models.ForeignKey(Clone, null=True, on_delete=models.PROTECT, related_name="runs")
     clone_name = models.CharField(max_length=63)
     base_reference = models.CharField(max_length=100)
+    revision_name = models.CharField(
+        max_length=100, blank=True, help_text="what that was when it was ordered"
+    )
     memory_mb = models.PositiveIntegerField(null=True)
     cpus = models.PositiveIntegerField(null=True)
     timeout_s = models.PositiveIntegerField(default=120)

@@ -34,7 +34,8 @@ class Recorder:
         self.kept = run.line_count
         self.bytes = run.output_bytes
         self.veil = Veil(secrets_of(run.pk))
-        self.cleaners = {"stdout": Cleaner(self.veil.over), "stderr": Cleaner(self.veil.over)}
+        over, longest = self.veil.over, self.veil.longest
+        self.cleaners = {"stdout": Cleaner(over, longest), "stderr": Cleaner(over, longest)}
         self.waiting: list[Line] = []
         self.colours: Colours = {}
         self.start = self.last_flush = time.monotonic()

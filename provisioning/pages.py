@@ -4,12 +4,15 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Q
 
 from bases.models import BaseImage
 from clones.pages import network_context
+from cowweb.wording import days_or_hours
+from provisioning.going_on import secret_names
 from provisioning.header import Parsed
 from provisioning.header.params import FLAGS
 from provisioning.machine_asked import rows_asked, rows_used, wishes_read
@@ -59,7 +62,11 @@ def input_context(run: Run, form: object = None) -> dict[str, Any]:
 def ways_on(run: Run, phases: list[RunPhase]) -> dict[str, Any]:
     """The phases that a run which ended badly can be retried from: the one that failed, and those before."""
     failed = next((phase for phase in phases if phase.name == run.failed_phase), None)
+    script = next((phase for phase in phases if phase.name == RunPhase.Name.SCRIPT), None)
     return {
+        "secrets_again": secret_names(run),
+        "bin_kept": days_or_hours(settings.COWWEB_BIN_HOURS),
+        "needs_secrets": bool(script and (failed is None or failed.position <= script.position)),
         "afterwards": Run.Afterwards.choices,
         "failed_label": failed.get_name_display() if failed else "where it stopped",
         "retry_from": [phase for phase in phases if failed and phase.position <= failed.position][::-1],

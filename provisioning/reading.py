@@ -95,8 +95,23 @@ def cast(run: Run) -> Iterator[str]:
     if run.started_at:
         header["timestamp"] = int(run.started_at.timestamp())
     yield json.dumps(header, ensure_ascii=False) + "\n"
+    clock = Clock()
     for chunk in chunks_from(run.pk, 1):
         events = (
-            [ms / 1000, "i" if kind == "stdin" else "o", f"{text}\r\n"] for kind, ms, text in chunk.lines()
+            [clock.going_on(ms), "i" if kind == "stdin" else "o", f"{text}\r\n"]
+            for kind, ms, text in chunk.lines()
         )
         yield "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
+
+
+class Clock:
+    """A recording's time never runs back: each attempt of a run counts anew, and is played after the last."""
+
+    def __init__(self) -> None:
+        self.before, self.last = 0, 0
+
+    def going_on(self, ms: int) -> float:
+        if ms < self.last:
+            self.before += self.last
+        self.last = ms
+        return (self.before + ms) / 1000

@@ -55,6 +55,10 @@ class Veil:
         lines = {line.strip() for secret in secrets.values() for line in secret.splitlines()}
         self.words = sorted((line for line in lines if len(line) >= LEAST_SECRET), key=len, reverse=True)
 
+    @property
+    def longest(self) -> int:
+        return len(self.words[0]) if self.words else 0
+
     def over(self, text: str) -> str:
         for word in self.words:
             text = text.replace(word, HIDDEN)

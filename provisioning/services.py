@@ -169,6 +169,7 @@ def run_row(order: Order, parsed: Parsed, values: Sequence[Value], actor: Actor)
         clone=clone,
         clone_name=clone.name,
         base_reference=reference,
+        revision_name=str(clone.revision),
         memory_mb=clone.memory_mb,
         cpus=clone.cpus,
         timeout_s=order.timeout_s or header.timeout_s,

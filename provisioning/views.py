@@ -12,7 +12,7 @@ from audit.services import actor_of
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.http import back, told, went_to
 from cowweb.signed import signed_in
-from provisioning.forms import MACHINE_FIELDS, CancelForm, RunForm, SendForm, sent_of, start_of
+from provisioning.forms import MACHINE_FIELDS, CancelForm, RetryForm, RunForm, SendForm, sent_of, start_of
 from provisioning.going_on import run_cancel, run_keep, run_retry
 from provisioning.models import Run
 from provisioning.pages import (
@@ -125,11 +125,12 @@ def run_send_view(request: HttpRequest, pk: int) -> HttpResponse:
     return back(request, "run-detail", pk=pk)
 
 
+@sensitive_post_parameters()
 @require_POST
 def run_retry_view(request: HttpRequest, pk: int) -> HttpResponse:
     run = run_or_404(request, pk)
     try:
-        run_retry(run=run, phase=request.POST.get("phase", ""), actor=actor_of(request))
+        run_retry(run=run, actor=actor_of(request), **RetryForm(request.POST).wishes())
     except DomainError as error:
         told(request, error)
     return back(request, "run-detail", pk=pk)

@@ -54,7 +54,7 @@ def open_ssh(spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortFo
 
 
 def open_qga(spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward]) -> Guest:
-    return _qga(record)
+    return QgaGuest(Path(record.folder), rests=spec.agent)
 
 
 def open_agent(spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward]) -> Guest:

@@ -8,10 +8,11 @@ Example::
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hosts.drivers.agent import qga_awake
 from hosts.drivers.base import CancelSignal, OnPercent
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import DriverError, NotFound
@@ -19,7 +20,7 @@ from hosts.drivers.followed import no_percent
 from hosts.drivers.layer_names import check_read_only, findable
 from hosts.drivers.lending import handed_to
 from hosts.drivers.lifecycle import monitor
-from hosts.drivers.machine_args import DISK
+from hosts.drivers.machine_args import AGENT, CHANNELS, DISK, QGA
 from hosts.drivers.qga import GuestAgent
 from hosts.drivers.qmp import Qmp
 from hosts.drivers.records import MachineRecord
@@ -64,7 +65,7 @@ def layer_put(record: MachineRecord, overlay: Path, *, mark: str, user: int | No
     """
     below = backing_of(overlay)  # while the file is still ours
     handed_to(overlay, user)
-    with monitor(record) as qmp, frozen(Path(record.folder)) as is_frozen:
+    with monitor(record) as qmp, frozen(Path(record.folder), agents_in(qmp)) as is_frozen:
         node = f"{DISK}-{mark}"
         file = {"driver": "file", "filename": str(overlay)}
         qmp.execute(
@@ -83,13 +84,22 @@ def layer_put(record: MachineRecord, overlay: Path, *, mark: str, user: int | No
     return is_frozen
 
 
+def agents_in(qmp: Qmp) -> Collection[str]:
+    """The names of the sockets whose other end somebody in the guest has opened."""
+    opened = {device["label"] for device in qmp.execute("query-chardev") if device["frontend-open"]}
+    return [name for name, channel in CHANNELS.items() if channel in opened]
+
+
 @contextlib.contextmanager
-def frozen(folder: Path) -> Iterator[bool]:
-    """The guest's file systems held still by its agent, where it has one that answers."""
+def frozen(folder: Path, agents: Collection[str]) -> Iterator[bool]:
+    """The guest's file systems held still by QEMU's agent, where it is there and answers."""
     with contextlib.ExitStack() as held:
         is_frozen = False
-        with contextlib.suppress(DriverError):
-            is_frozen = _freeze(GuestAgent(folder), held)
+        if AGENT in agents:
+            held.enter_context(qga_awake(folder))
+        if QGA in agents:
+            with contextlib.suppress(DriverError):
+                is_frozen = _freeze(GuestAgent(folder), held)
         yield is_frozen
 
 

@@ -20,7 +20,9 @@ PROGRAM = "qemu-system-x86_64"
 SERIAL = "serial.log"
 FIRMWARE_VARIABLES = "uefi-vars.fd"
 MONITOR = "qmp.sock"
-GUEST_PORTS = {"qga.sock": "org.qemu.guest_agent.0", "agent.sock": "org.cowweb.agent.0"}
+QGA, AGENT = "qga.sock", "agent.sock"
+GUEST_PORTS = {QGA: "org.qemu.guest_agent.0", AGENT: "org.cowweb.agent.0"}
+CHANNELS = {QGA: "channel0", AGENT: "channel1"}
 SOCKETS = (MONITOR, *GUEST_PORTS)
 DISK = "disk"  # the node that snapshots are taken of
 NETWORK = "net0"
@@ -162,10 +164,9 @@ def _console() -> list[str]:
 
 def _guest_ports(sockets: Mapping[str, int]) -> list[str]:
     arguments = _option("-device", driver="virtio-serial-pci")
-    for number, (socket, port) in enumerate(GUEST_PORTS.items()):
-        channel = f"channel{number}"
-        arguments += _server(channel, sockets[socket])
-        arguments += _option("-device", driver="virtserialport", chardev=channel, name=port)
+    for socket, port in GUEST_PORTS.items():
+        arguments += _server(CHANNELS[socket], sockets[socket])
+        arguments += _option("-device", driver="virtserialport", chardev=CHANNELS[socket], name=port)
     return arguments
 
 

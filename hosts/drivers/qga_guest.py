@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hosts.drivers.agent import qga_awake
 from hosts.drivers.arriving import arriving_file, arriving_folder, place_for
 from hosts.drivers.base import CancelSignal, Channel, Feed, OnOutput
 from hosts.drivers.deadline import Deadline
@@ -48,8 +49,12 @@ class QgaGuest:
 
     channel: Channel = "qga"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, rests: bool = False) -> None:
+        """`rests`: our agent is there too, and lets this one go on for those who want it."""
         self.agent = GuestAgent(folder)
+        self._awake = contextlib.ExitStack()
+        if rests:
+            self._awake.enter_context(qga_awake(folder))
         self._is_owed = False  # an answer that nobody waited for
 
     def wait_ready(self, *, timeout_s: float, cancel: CancelSignal | None = None) -> None:
@@ -206,10 +211,11 @@ class QgaGuest:
     def close(self) -> None:
         """Nothing is held open between two calls. An agent whose answer nobody takes would use all of a
         processor to get rid of it, so one that was asked and not waited for is heard out, briefly."""
-        if self._is_owed:
-            self._is_owed = False
-            with contextlib.suppress(DriverError):
-                self.answers(SETTLE_S, Deadline(SETTLE_S, what="hearing the guest agent out"))
+        with self._awake:
+            if self._is_owed:
+                self._is_owed = False
+                with contextlib.suppress(DriverError):
+                    self.answers(SETTLE_S, Deadline(SETTLE_S, what="hearing the guest agent out"))
 
     def __enter__(self) -> Self:
         return self

@@ -55,6 +55,8 @@ document.addEventListener('click', (event) => {
   closeMenus(event.target)
   const copy = event.target.closest('[data-copy]')
   if (copy) copyText(copy)
+  const download = event.target.closest('.menu-item[download]') // which leaves the page where it is
+  if (download) download.closest('details').open = false
   const theme = event.target.closest('[data-theme-set]')
   if (theme) {
     window.cowTheme.set(theme.dataset.themeSet)

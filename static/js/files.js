@@ -1,24 +1,50 @@
-// Sends files with their progress; a folder's files go with their paths, which a browser leaves out of the form.
+// Sends files with their progress, and asks for some, without leaving the page: what is typed in its forms stays,
+// and the live parts show what comes of it. A folder's files go with their paths, which a browser leaves out.
 const form = document.querySelector('[data-files]')
+const csrf = () => document.querySelector('meta[name="csrf-token"]')?.content ?? ''
+const say = (text) => document.dispatchEvent(new CustomEvent('toast', { detail: { text, tone: 'bad' } }))
+
+function post (form, body, onDone, onProgress) {
+  const request = new XMLHttpRequest()
+  if (onProgress) request.upload.addEventListener('progress', onProgress)
+  request.addEventListener('load', () => {
+    if (request.status === 204) return onDone(true)
+    say(request.status === 422 ? request.responseText : `The server answered ${request.status}. Reload the page and try again.`)
+    onDone(false)
+  })
+  request.addEventListener('error', () => { say('The server cannot be reached. Not all was sent.'); onDone(false) })
+  request.open('POST', form.action)
+  request.setRequestHeader('HX-Request', 'true')
+  request.setRequestHeader('X-CSRFToken', csrf())
+  request.send(body)
+}
 
 form?.addEventListener('submit', (event) => {
   event.preventDefault()
+  const files = form.querySelector('[name="files"]')
   const folder = form.querySelector('[data-files-folder]')
   const bar = form.querySelector('[data-files-bar]')
+  const button = form.querySelector('button')
+  if (!files.files.length && !folder.files.length) return say('Choose files or a folder first')
   const body = new FormData(form)
-  if (folder.files.length) {
-    body.delete('files')
-    for (const file of folder.files) {
-      body.append('files', file)
-      body.append('paths', file.webkitRelativePath || file.name)
-    }
+  if (!files.files.length) body.delete('files')
+  for (const file of folder.files) {
+    body.append('files', file)
+    body.append('paths', file.webkitRelativePath || file.name)
   }
-  const request = new XMLHttpRequest()
-  request.upload.addEventListener('progress', (sent) => {
+  button.disabled = true
+  post(form, body, (sent) => {
+    button.disabled = false
+    bar.hidden = true
+    if (sent) files.value = folder.value = ''
+  }, (sent) => {
     bar.hidden = false
     bar.value = sent.lengthComputable ? 100 * sent.loaded / sent.total : 0
   })
-  request.addEventListener('loadend', () => { location.reload() })
-  request.open('POST', form.action)
-  request.send(body)
+})
+
+document.addEventListener('submit', (event) => {
+  if (!event.target.matches('[data-files-ask]')) return
+  event.preventDefault()
+  post(event.target, new FormData(event.target), () => {})
 })

@@ -33,11 +33,25 @@ class Log {
     this.wire()
     this.expect(Number(logTotal || 0))
     this.readHash()
-    this.stop = follow(root.dataset.logPath, {
+    this.attempt = document.getElementById('run-head')?.dataset.runAttempt
+    this.follow()
+  }
+
+  follow () {
+    this.stop?.()
+    this.stop = follow(this.root.dataset.logPath, {
       held: () => this.lines.count,
       onLines: (lines) => this.take(lines),
       onState: (state, words) => this.showState(state, words)
     })
+  }
+
+  // A log that was complete goes on when its run is retried, whoever did that.
+  headPushed (head) {
+    const attempt = head.dataset.runAttempt
+    if (!attempt || attempt === this.attempt) return
+    this.attempt = attempt
+    this.follow()
   }
 
   wire () {
@@ -52,6 +66,7 @@ class Log {
     })
     scroll.addEventListener('keydown', (event) => this.pressed(event))
     window.addEventListener('hashchange', () => this.readHash())
+    document.addEventListener('live:merged', (event) => this.headPushed(event.target))
     document.addEventListener('copy', (event) => this.copied(event))
   }
 
@@ -109,8 +124,12 @@ class Log {
       this.following = on
       if (on) this.end()
     }
-    this.part('jump').hidden = on || this.state === 'done' && this.view.atEnd
+    this.showJump()
     this.root.querySelector('[data-log-toggle="follow"]').setAttribute('aria-pressed', String(on))
+  }
+
+  showJump () {
+    this.part('jump').hidden = this.following || this.state === 'done' && this.view.atEnd
   }
 
   toggle (name, on) {
@@ -168,6 +187,7 @@ class Log {
     this.#ours = performance.now()
     this.view.toLine(line)
     this.view.renew()
+    this.showJump()
   }
 
   showFound () {

@@ -56,7 +56,7 @@ class Seen:
 def script() -> str:
     """Each kind is a line of standard output, all of it then on the serial console, under a hostile name."""
     puts = [f"put {base64.b64encode(data[:20_000]).decode()}" for data, _ in KINDS.values()]
-    body = "\n".join(["all() {", *puts, "}", "all", "all > /hostile"])
+    body = "\n".join(["{", *puts, "} > /hostile", "cat /hostile"])
     serial = "{ echo begin-hostile; cat /hostile; echo; echo end-hostile; } > /dev/ttyS0"
     return f"{HEAD}{PUT}{body}\n{serial}\nhostname '{MARKUP}'\necho '{FORGED}'\necho end; exit 3\n"
 

@@ -119,6 +119,10 @@ def test_a_script_is_mended_run_and_watched_by_two_who_both_see_all_of_it(
     expect(page.locator("#run-head")).to_contain_text("exit status 0")
     expect(another_page.locator("#run-side")).to_contain_text("Wait until ready")
     picture(page, "run-succeeded")
+    page.set_viewport_size({"width": 1024, "height": 400})  # less than the log's height
+    page.goto(f"{page.url}#L3")  # a deep link, and the way back
+    page.get_by_role("button", name="Jump to latest").click()
+    expect(page.get_by_role("button", name="Jump to latest")).to_be_hidden()
 
 
 def test_a_run_that_failed_says_where_and_why_and_the_ways_on(page, served, picture):
@@ -131,6 +135,11 @@ def test_a_run_that_failed_says_where_and_why_and_the_ways_on(page, served, pict
     expect(alert.get_by_role("button", name="Run again")).to_be_visible()
     assert complete(page)[-1] == "Giving up"
     picture(page, "run-failed")
+    log = page.locator("[data-log-space]")
+    served.admin.command(f"retry run={served.newest_run()}")  # by another, while the page is open
+    expect(log).to_contain_text("Attempt 2: goes on from Script")
+    expect(page.locator("[data-log-state]")).to_contain_text("Complete")
+    assert complete(page)[-1] == "Giving up"
 
 
 def test_the_command_bar_runs_a_command(page, served, picture):

@@ -53,6 +53,8 @@ def test_an_upload_that_a_reload_cuts_off_goes_on_where_it_was(page, served, ima
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page).to_have_url(re.compile(r"/_imports/\d+/$"))
     expect(page.get_by_text(HALF_WAY)).to_be_visible()
+    while len(wire.offsets) < 2:
+        page.wait_for_timeout(50)
     assert wire.offsets == [0, CHUNK]
 
     wire.most, wire.offsets = 100, []

@@ -123,6 +123,17 @@ def test_what_nobody_fetched_goes_after_a_day(web, page, tmp_path, monkeypatch):
     assert not copy.folder.exists() and not FileCopy.objects.exists()
 
 
+def test_the_pages_own_script_stays_on_the_page_and_hears_a_refusal(web, page, tmp_path):
+    """What is typed there is not lost to a reload."""
+    form = {"path": str(tmp_path), "files": SimpleUploadedFile("a", b"1")}
+    sent = page.post("/clones/web/files/send/", form, headers={"HX-Request": "true"})
+    assert (sent.status_code, sent.content) == (204, b"")
+    ask = {"remote": "etc/hosts"}
+    refused = page.post("/clones/web/files/ask/", ask, headers={"HX-Request": "true"})
+    assert (refused.status_code, "absolute path" in refused.content.decode()) == (422, True)
+    assert refused.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
 def test_a_stopped_clone_is_refused_in_words(web, page):
     Clone.objects.filter(pk=web.pk).update(status="stopped")
     page.post("/clones/web/files/ask/", {"remote": "/etc/passwd"})

@@ -56,6 +56,12 @@ async def closed(socket) -> tuple[str, int]:
     return words, message["code"]
 
 
+async def so(true) -> None:
+    async with asyncio.timeout(ANSWER_S):
+        while not true():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.05)
+
+
 @sync_to_async
 def entry() -> tuple[str, str, str]:
     found = AuditEntry.objects.filter(action="terminal").latest("pk")
@@ -97,6 +103,25 @@ async def test_who_loses_the_right_loses_the_terminal(web, admin, monkeypatch):
     await until(socket, b"here")
     await sync_to_async(User.objects.filter(pk=admin.pk).update)(is_active=False)
     assert await closed(socket) == ("You may no longer use this clone", terminal.FORBIDDEN)
+    await socket.disconnect()
+
+
+@pytest.mark.asyncio
+async def test_who_loses_the_right_loses_the_terminal_of_a_browser_that_takes_nothing(
+    web, admin, monkeypatch
+):
+    monkeypatch.setattr(terminal, "RECHECK_S", 0.1)
+    socket = await sync_to_async(socket_of)(admin)
+    socket.output_queue._maxsize = 2  # full, it holds up whoever sends
+    assert (await socket.connect(ANSWER_S))[0]
+    await socket.send_to(bytes_data=b"yes\n")
+    await so(socket.output_queue.full)
+    (opened,) = terminal.open_now
+    await sync_to_async(User.objects.filter(pk=admin.pk).update)(is_active=False)
+    await so(lambda: opened.is_over)
+    while (message := await socket.receive_output(ANSWER_S))["type"] != "websocket.close":
+        pass
+    assert message["code"] == terminal.FORBIDDEN
     await socket.disconnect()
 
 

@@ -16,6 +16,7 @@ from clones.services import clone_moved
 from cowweb import live, sockets
 from cowweb.asgi import application
 from hosts.services import local_host
+from provisioning import tail
 from provisioning.models import Run
 from provisioning.output import Recorder
 from provisioning.phases import run_moved
@@ -56,12 +57,14 @@ def cookie_of(user: User | None) -> bytes:
 
 
 @asynccontextmanager
-async def opened(path, user=None, origin=b"http://localhost"):
-    """A connected socket of this person; this loop is the one that serves."""
+async def opened(path, user=None, origin=b"http://localhost", takes=0):
+    """A connected socket of this person; this loop is the one that serves. `takes`: messages at most that
+    wait for the browser, all of them unless told."""
     before, live.attached.loop = live.attached.loop, asyncio.get_running_loop()
     cookie = await sync_to_async(cookie_of)(user)
     headers = [(b"origin", origin), (b"host", b"localhost"), (b"cookie", cookie)]
     socket = WebsocketCommunicator(application, path, headers=headers)
+    socket.output_queue._maxsize = takes  # full, it holds up whoever sends
     try:
         socket.accepted = (await socket.connect(timeout=ANSWER_S))[0]
         yield socket
@@ -133,6 +136,14 @@ async def test_a_ring_redraws_and_one_that_changed_nothing_sends_nothing(clone, 
         assert "Starting" in await text(socket)
 
 
+async def test_a_runs_page_says_at_once_how_its_clone_is(run, admin):
+    await Run.objects.filter(pk=run.pk).aupdate(status="failed", failure="It failed", failed_phase="script")
+    async with opened(f"/ws/runs/{run.pk}/", admin) as socket:
+        assert "Keep the clone for a look" in await text(socket)
+        await sync_to_async(clone_moved)(run.clone_id, to="starting")
+        assert "Starting the clone" in await text(socket)
+
+
 async def test_a_burst_of_rings_is_few_redraws_and_ends_with_the_last_state(clone, admin):
     async with opened(f"/ws/clones/{clone.name}/", admin) as socket:
         await text(socket)
@@ -193,3 +204,18 @@ async def test_a_reader_goes_on_after_the_line_it_has(run, admin, after, expecte
             ["one", "two", "three"] if expected is None else expected
         )
         assert got["done"] or (await frame(socket))["done"]
+
+
+async def test_who_loses_the_right_gets_no_more_of_a_log_that_is_on_its_way(run, admin, monkeypatch):
+    """A slow browser holds the log up: the server sends no frame before the last was taken."""
+    monkeypatch.setattr(tail, "FRAME_CHARACTERS", 100)
+    await sync_to_async(printed)(run, *[f"{number:100}" for number in range(150)])
+    async with opened(f"/ws/runs/{run.pk}/log/", admin, takes=1) as socket:
+        await text(socket)
+        await User.objects.filter(pk=admin.pk).aupdate(is_active=False)
+        await sync_to_async(live.ring)(live.RIGHTS)
+        await asyncio.sleep(0.2)
+        more = 0
+        while (answer := await socket.receive_output(timeout=ANSWER_S))["type"] == "websocket.send":
+            more += 1
+        assert (answer["code"], more < 5) == (sockets.FORBIDDEN, True)

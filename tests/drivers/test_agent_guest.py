@@ -12,9 +12,11 @@ import pytest
 from hosts.drivers.agent import AgentGuest, agent_binary, install
 from hosts.drivers.errors import DriverError, TimedOut
 from hosts.drivers.qemu import QemuDriver
+from hosts.drivers.qga_guest import QgaGuest
 from hosts.drivers.records import Boot, BootKind, MachineSpec
 from hosts.drivers.ssh import SshGuest
 from tests.drivers.driver_support import TCG, key_pair
+from tests.support.site import wait_until
 
 pytestmark = pytest.mark.guest
 BOOT_S = 180
@@ -62,6 +64,18 @@ def test_files_go_there_and_back(guest, tmp_path):
     guest.put(tmp_path / "a", "/root/a", mode=0o600)
     guest.get("/root/a", tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_qemus_own_agent_rests_while_ours_has_nothing_to_do(machine, identity):
+    folder, port = machine
+    state = "cut -d' ' -f3 /proc/$(pidof qemu-ga)/stat"
+    with AgentGuest(folder) as guest:
+        guest.wait_ready(timeout_s=BOOT_S)
+        assert guest.run(state).stdout != b"T\n"
+    with SshGuest(port, identity) as ssh:
+        wait_until(lambda: ssh.run(state).stdout == b"T\n", timeout_s=20)
+    with QgaGuest(folder, rests=True) as own:
+        assert own.run("hostname").exit_code == 0
 
 
 def test_an_identity_is_taken_by_kernel_files_and_ssh_server(machine, guest, identity):

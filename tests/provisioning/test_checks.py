@@ -1,12 +1,16 @@
 """What a header asks to wait for: each check is waited for and shown, and the run's time is the limit."""
 
+import contextlib
 import http.server
+import socket
 import threading
+import time
 
 import pytest
 
 from clones.models import Clone
 from hosts.drivers.errors import Unreachable
+from provisioning import checks
 from provisioning.going_on import run_retry
 from tests.provisioning.test_going_on import carried, states
 
@@ -50,6 +54,43 @@ def forwarding(service):
         Clone.objects.filter(pk=clone.pk).update(forwards=[*clone.forwards, [8080, service], [9, 1]])
 
     return forward
+
+
+@pytest.mark.parametrize(
+    "piece", [b"H", b"HTTP/1.1 2", b"\0" * 100_000, b"HTTP/1.1 999999 x\r\n", b"nonsense\r\n"]
+)
+def test_a_guest_that_never_comes_to_an_answer_holds_nothing_up(monkeypatch, piece):
+    monkeypatch.setattr(checks, "ANSWER_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=dripped, args=(server, piece))
+        thread.start()
+        start = time.monotonic()
+        assert checks.page_answers(server.getsockname()[1], "/") == "no answer over HTTP"
+        assert time.monotonic() - start < 2
+        thread.join()
+
+
+def dripped(server, piece):
+    connection, _ = server.accept()
+    with connection, contextlib.suppress(OSError):
+        while True:
+            connection.sendall(piece)
+            time.sleep(0.05)
+
+
+def test_what_a_check_finds_shows_no_secret(on_shell):
+    secret = "c4n4ry-0f-4-ch3ck"
+    run, _ = on_shell(
+        "# kvm-infra-param: TOKEN secret",
+        "# kvm-infra-timeout: 2",
+        '# kvm-infra-check: exec:echo "$(cat $HOME/left)" >&2; false',
+        'echo "$TOKEN" > "$HOME/left"',
+        parameters={"TOKEN": secret},
+    )
+    carried(run)
+    assert run.status == "timed_out" and "•••" in run.failure
+    notes = " ".join(run.phases.values_list("note", flat=True))
+    assert secret not in f"{run.checks} {run.failure} {notes}"
 
 
 def rows(run):

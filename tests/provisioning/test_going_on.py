@@ -113,6 +113,34 @@ def test_a_failed_run_keeps_the_clone_that_was_to_be_removed(on_shell, actor):
     assert (clone.status, run.afterwards) == ("starting", "keep")
 
 
+def test_a_retry_of_what_ran_out_of_time_is_given_more(on_shell, actor, client, admin):
+    run, _ = on_shell("# kvm-infra-timeout: 1", "sleep 1.5", afterwards="keep")
+    carried(run)
+    assert (run.status, run.timeout_s) == ("timed_out", 1)
+    assert run.failure.startswith("The script was not done within 1 s")
+    client.force_login(admin)
+    assert 'name="timeout" inputmode="numeric" pattern="[0-9]{1,5}" value="2"' in page_of(run, client)
+    for wrong in ("0", "86401", "soon"):
+        client.post(f"/runs/{run.pk}/retry/", {"timeout": wrong})
+        assert "timeout: write seconds, 1 to 86400" in page_of(run, client)
+    client.post(f"/runs/{run.pk}/retry/", {"timeout": "60"})
+    carried(run)
+    assert (run.status, run.timeout_s, run.overrides) == ("succeeded", 60, {"timeout": [1, 60]})
+
+
+def page_of(run, client) -> str:
+    return client.get(f"/runs/{run.pk}/").content.decode()
+
+
+@pytest.mark.parametrize("end", ["timed_out", "interrupted"])
+def test_a_run_out_of_time_or_interrupted_keeps_it_too(on_shell, end):
+    run, _ = on_shell("exit 0", afterwards="remove")
+    Run.objects.filter(pk=run.pk).update(status="running", ending=end, failure="It ended")
+    carried(run)
+    assert (run.status, run.can_be_retried) == (end, True)
+    assert Clone.objects.get(pk=run.clone_id).status == "stopped"
+
+
 def test_a_cancelled_run_does_with_its_clone_what_is_chosen_then(on_shell, actor):
     run, _ = on_shell("exit 0")
     run_cancel(run=run, actor=actor, afterwards="remove")
@@ -194,3 +222,12 @@ def test_a_server_that_dies_at_a_boundary_leaves_a_run_that_goes_on(
         assert set(states(run).values()) <= {"done", "skipped"}
         assert list(run.clone.snapshots.values_list("name", flat=True)) == [f"run-{run.pk}"]
     assert Clone.objects.get(pk=run.clone_id).status == "stopped"
+
+
+def test_a_run_names_the_revision_that_it_was_ordered_on(ordered, client, admin):
+    """The base may have moved on since, and its clone with it."""
+    run = ordered("true")
+    assert (run.base_reference, run.revision_name) == ("demo", "demo@1")
+    client.force_login(admin)
+    assert "of demo@1" in page_of(run, client)
+    assert "demo@1</td>" in client.get(f"/runs/compare/?b={run.pk}").content.decode()

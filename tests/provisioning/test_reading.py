@@ -100,6 +100,19 @@ def test_an_asciicast_has_a_header_and_an_event_a_line(run):
     assert [event[1:] for event in events] == [["o", "one\r\n"], ["o", "\x1b[32mtwo\x1b[0m\r\n"]]
 
 
+def test_an_asciicast_of_several_attempts_runs_forward_only(run):
+    """Each attempt counts its time anew."""
+    for text in (b"one\ntwo\n", b"three\n"):
+        recorder = Recorder(run)
+        recorder.start -= 5 if text == b"one\ntwo\n" else 1
+        recorder.take("stdout", text)
+        recorder.close()
+        run.refresh_from_db()
+    times = [json.loads(line)[0] for line in "".join(cast(run)).splitlines()[1:]]
+    assert times == sorted(times)
+    assert [int(time) for time in times] == [5, 5, 6]
+
+
 def test_the_viewer_is_answered_in_json(long, admin, client):
     client.force_login(admin)
     part = client.get(f"/runs/{long.pk}/lines/?from=4001&count=1000").json()

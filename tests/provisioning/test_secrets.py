@@ -11,10 +11,13 @@ from django.test import Client
 
 from audit.models import AuditEntry
 from bases.services import Facts, Source, base_register
+from clones.models import Clone
 from commands.dispatch import run_command
 from commands.service import Caller
+from cowweb.clean import CUT_MARK
 from cowweb.errors import DomainError
 from provisioning.endings import ending_written
+from provisioning.going_on import run_retry
 from provisioning.handing import handed
 from provisioning.launch import Launch
 from provisioning.models import Run, RunSecrets
@@ -82,6 +85,50 @@ def test_what_the_guest_prints_of_it_is_hidden_also_across_pieces_and_at_the_cut
     assert stream_text(run.pk, "note") == f"and we say {HIDDEN}\n"
 
 
+def test_a_long_one_that_is_printed_over_and_over_in_one_line_leaves_no_part_of_it(demo, actor):
+    """What is held of a line ends somewhere in it."""
+    secret = "".join(chr(97 + at % 26) for at in range(5000))
+    run = run_create(Order(text=SCRIPT, script_name="s.sh", parameters={"TOKEN": secret}), actor=actor).run
+    recorder = Recorder(run)
+    recorder.take("stdout", (secret * 10 + "\nshort\n").encode())
+    recorder.close()
+    first, second = stream_text(run.pk, "stdout").splitlines()
+    assert "abc" not in first
+    assert (first.endswith(CUT_MARK), second) == (True, "short")
+
+
+def test_a_retry_of_the_script_takes_it_again_and_says_so_before(run, actor, client, admin):
+    Run.objects.filter(pk=run.pk).update(failed_phase="script", failure="It failed", exit_code=1)
+    Clone.objects.update(status="failed")
+    run_moved(run.pk, to="failed")
+    run.refresh_from_db()
+    client.force_login(admin)
+    assert (
+        'type="password" id="again-TOKEN" name="param.TOKEN"'
+        in client.get(f"/runs/{run.pk}/").content.decode()
+    )
+    with pytest.raises(DomainError, match=r"TOKEN was deleted when run \d+ ended: give it again"):
+        run_retry(run=run, actor=actor)
+    with pytest.raises(DomainError, match="TOKEN"):
+        run_retry(run=run, actor=actor, secrets={"TOKEN": "x"})  # shorter than one may be
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == ("failed", 1)
+    client.post(f"/runs/{run.pk}/retry/", {"param.TOKEN": CANARY})
+    run.refresh_from_db()
+    assert (run.status, run.attempt, secrets_of(run.pk)) == ("queued", 2, {"TOKEN": CANARY})
+    assert CANARY not in everything_stored()
+    assert AuditEntry.objects.filter(action="retry").latest("pk").params["secrets"] == ["TOKEN"]
+
+
+def test_a_retry_of_a_later_phase_needs_none(run, actor):
+    run.phases.update(state="done")
+    Run.objects.filter(pk=run.pk).update(failed_phase="release", failure="It failed", exit_code=0)
+    run_moved(run.pk, to="failed")
+    run.refresh_from_db()
+    assert run_retry(run=run, actor=actor).run.status == "queued"
+    assert secrets_of(run.pk) == {}
+
+
 def test_no_page_shows_it(run, admin, client):
     client.force_login(admin)
     form = {"script": SCRIPT.decode(), "param.TOKEN": CANARY, "memory": "lots"}
@@ -114,6 +161,8 @@ def test_by_page_and_api_it_is_neither_logged_nor_recorded(demo, admin, client, 
         f"provision script=s.sh parameters='TOKEN={CANARY}",
         f"provision script=s.sh parameters={CANARY}",
         f"provision script=s.sh parameters=TOKEN={CANARY} nonsense=1",
+        f"provision script=s.sh parameters=--token {CANARY}",
+        f"send run=1 text=my {CANARY}",
     ],
 )
 def test_a_command_is_no_place_for_it_and_does_not_keep_it(demo, actor, line, caplog):

@@ -17,5 +17,6 @@ from hosts.drivers.agent.build import agent_binary
 from hosts.drivers.agent.client import AgentGuest
 from hosts.drivers.agent.identity import IdentityAck, StepAck
 from hosts.drivers.agent.install import install
+from hosts.drivers.agent.neighbour import qga_awake
 
-__all__ = ["AgentGuest", "IdentityAck", "StepAck", "agent_binary", "install"]
+__all__ = ["AgentGuest", "IdentityAck", "StepAck", "agent_binary", "install", "qga_awake"]

@@ -28,7 +28,7 @@ enum { ON_PORT = 1 << 16, ON_SIGNAL, ON_LISTENER };  // what an event is about; 
 const char *root_prefix = "";
 
 static int poller, signals, listener = -1, port = -1;
-static bool port_readable, port_writable;
+static bool port_readable, port_writable, is_served;
 static unsigned char input[2 * (IN_MAX + HEAD + 1)], queue[QUEUE], request[REQUEST_MAX];
 static size_t input_have, queue_from, queue_to, request_have;
 
@@ -145,6 +145,7 @@ static void hello(const unsigned char *payload, size_t length)
 	unsigned char answer[6 + 2 + NONCE] = {'C', 'o', 'W', 'W', 'e', 'b', VERSION, 0};
 	if (length != 2 + NONCE)
 		return;
+	is_served = true;
 	queue_from = queue_to = 0;  // meant for a host that is gone
 	channels_detach();
 	memcpy(answer + 8, payload + 2, NONCE);
@@ -158,7 +159,7 @@ static void handle(int type, uint32_t id, const unsigned char *payload, size_t l
 	case HELLO: return hello(payload, length);
 	case PING: return length <= PING_MAX ? frame_send(PONG, id, payload, length) : (void)0;
 	case IDENTITY: return identity_take(id, fields);
-	case EXEC: return channel_exec(id, fields);
+	case EXEC: return neighbour_wake(), channel_exec(id, fields);
 	case PUT: return channel_put(id, fields);
 	case GET: return channel_get(id, fields);
 	case STAT: return channel_stat(id, fields);
@@ -293,11 +294,20 @@ static void accept_port(void)
 
 // ---- The loop
 
-static void happened(uint64_t what)
+static void at_port(uint32_t events)
+{
+	port_readable = port_writable = true;
+	if (is_served && events & EPOLLHUP) {
+		is_served = false;
+		neighbour_rest();
+	}
+}
+
+static void happened(uint64_t what, uint32_t events)
 {
 	struct signalfd_siginfo info[8];
 	if (what == ON_PORT)
-		port_readable = port_writable = true;
+		at_port(events);
 	else if (what == ON_SIGNAL)
 		while (read(signals, info, sizeof info) > 0)
 			channels_reap();
@@ -317,7 +327,7 @@ static void run(void)
 		moved |= flush();
 		int count = epoll_wait(poller, events, 32, moved ? 0 : wait);
 		for (int i = 0; i < count; i++)
-			happened(events[i].data.u64);
+			happened(events[i].data.u64, events[i].events);
 	}
 }
 

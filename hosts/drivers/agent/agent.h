@@ -103,6 +103,10 @@ pid_t channel_discard(uint32_t id);  // output is thrown away from now on; its p
 void tree_kill(uint32_t id, const unsigned char *payload, size_t length);
 int trees_tick(void);  // milliseconds until it wants to be called again, or -1
 
+// neighbour.c: QEMU's own agent, held still while nobody has commands for us
+void neighbour_rest(void);
+void neighbour_wake(void);
+
 // identity.c, identity_ssh.c
 void identity_take(uint32_t id, struct span fields);
 int write_file(const char *path, const void *bytes, size_t length, mode_t mode);
