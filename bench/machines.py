@@ -29,6 +29,7 @@ from hosts.drivers.records import Boot, MachineSpec, Memory, Started
 READY_S = 600.0
 AGENT_S = 60.0
 REST_S = 2.0
+SPARE_REST_S = 0.2  # as a pool lets its own
 WARM = ("hostname", "cat /proc/uptime", "true", "id", "date")
 SYSTEM_IS_UP = "! command -v systemctl >/dev/null || timeout 60 systemctl is-system-running --wait"
 MEMORY_FILES = Path("/dev/shm")
@@ -207,6 +208,7 @@ class Bed:
     def spare(self, saved: Saved) -> Alive:
         """One that waits: restored, primed once, paused."""
         alive, _ = self.cloned(saved)
+        time.sleep(SPARE_REST_S)
         self.driver.pause(alive.started.record)
         return alive
 

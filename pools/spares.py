@@ -34,6 +34,7 @@ Status = Spare.Status
 FILL = "pools.tasks.spare_fill_task"
 PRIME_S = 30.0
 PRIMING = ("hostname", "true")
+REST_S = 0.2  # what its guest does when its host has gone is done before it waits
 TRIES = 5
 
 
@@ -100,6 +101,7 @@ def restored(spare: Spare) -> tuple[MachineRecord, list[list[int]]]:
             agent.identify(spec.identity, os.urandom(128), machine_id=spare.uuid, timeout_s=PRIME_S)
             for command in PRIMING:
                 agent.run(command, timeout_s=PRIME_S)
+        time.sleep(REST_S)
         driver.pause(started.record)
         undo.pop_all()
     return started.record, [[forward.guest_port, forward.host_port] for forward in started.forwards]
