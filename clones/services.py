@@ -56,8 +56,9 @@ def clone_create(wanted: Wanted, *, actor: Actor) -> Asked:
     return clones_create([wanted], actor=actor)[0]
 
 
-def clones_create(wanteds: Sequence[Wanted], *, actor: Actor) -> list[Asked]:
-    """Asks for clones of one base or clone: all of them, or none when one is refused."""
+def clones_create(wanteds: Sequence[Wanted], *, actor: Actor, at_once: bool = False) -> list[Asked]:
+    """Asks for clones of one base or clone: all of them, or none when one is refused.
+    `at_once`: for who does not wait for them here, and looks at a page."""
     first = wanteds[0]
     params = {
         "name": first.name,
@@ -73,7 +74,9 @@ def clones_create(wanteds: Sequence[Wanted], *, actor: Actor) -> list[Asked]:
         with transaction.atomic():
             clones = [clone_row(wanted, actor=actor) for wanted in wanteds]
             admitted(clones)
-            asked = [Asked(clone, enqueue(MAKE, clone.pk, entry=op.entry)) for clone in clones]
+            asked = [
+                Asked(clone, enqueue(MAKE, clone.pk, entry=op.entry, at_once=at_once)) for clone in clones
+            ]
         op.goes_on()
         return asked
 

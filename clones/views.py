@@ -75,13 +75,13 @@ def clone_create_view(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return refused_form(request, form)
     try:
-        made = [asked.clone for asked in clones_create(form.wanted(), actor=actor_of(request))]
+        asked = clones_create(form.wanted(), actor=actor_of(request), at_once=True)
     except DomainError as error:
         form.add_error(error.field if error.field in form.fields else None, str(error))
         return refused_form(request, form)
     time.sleep(MADE_S)
-    if len(made) == 1 and request.POST.get("open"):
-        return went_to(request, "clone-detail", name=made[0].name)
+    if len(asked) == 1 and request.POST.get("open"):
+        return went_to(request, "clone-detail", name=asked[0].clone.name)
     return back(request, "clone-list")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -62,35 +63,39 @@ def worker_lives(worker: str) -> bool:
 
 @dataclass
 class Taker:
-    """Who does jobs in this process, if it serves: told of each at once, says whether a hand is free."""
+    """Who does jobs in this process, if it serves: told of each at once, says whether it is taken."""
 
-    takes: Callable[[int], bool] | None = None
+    takes: Callable[[Job], bool] | None = None
 
 
 taker = Taker()
 
 
-def enqueue(task: str, subject_id: int, *, entry: AuditEntry | None = None) -> Job:
-    """Work for after the current transaction; how it ends becomes the outcome of the audit entry."""
-    job = Job.objects.create(task=task, subject_id=subject_id, audit_entry=entry)
-    transaction.on_commit(lambda: offered(job.pk))
+def enqueue(task: str, subject_id: int, *, entry: AuditEntry | None = None, at_once: bool = False) -> Job:
+    """Work for after the current transaction; how it ends becomes the outcome of the audit entry.
+    `at_once`: this process's own from the beginning, where it does jobs: that is quicker than handing on.
+    Not for who waits for it in a thread that the doing of it may need."""
+    mine = {**ours(), "attempts": 1} if at_once and taker.takes else {}
+    job = Job.objects.create(task=task, subject_id=subject_id, audit_entry=entry, **mine)
+    transaction.on_commit(lambda: offered(job))
     return job
 
 
-def offered(job_id: int) -> None:
+def offered(job: Job) -> None:
     """Told to this process where it does jobs; otherwise to whoever listens."""
-    if not (taker.takes and taker.takes(job_id)):
+    if not (taker.takes and taker.takes(job)):
         ring(TOPIC)
+
+
+def ours() -> dict[str, Any]:
+    """The columns of a job that this process does from now on."""
+    return {"state": Job.State.RUNNING, "worker": this_worker(), "started_at": timezone.now()}
 
 
 def claim(job_id: int) -> Job | None:
     """Takes a queued job for this process; None when someone else was first."""
-    taken = Job.objects.filter(pk=job_id, state=Job.State.QUEUED).update(
-        state=Job.State.RUNNING,
-        worker=this_worker(),
-        attempts=F("attempts") + 1,
-        started_at=timezone.now(),
-    )
+    queued = Job.objects.filter(pk=job_id, state=Job.State.QUEUED)
+    taken = queued.update(attempts=F("attempts") + 1, **ours())
     return Job.objects.get(pk=job_id) if taken else None
 
 

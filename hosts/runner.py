@@ -12,7 +12,8 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 from cowweb.threads import in_thread
-from hosts.jobs import TOPIC, queued_ids, requeue_orphans, taker, work
+from hosts.jobs import TOPIC, execute, queued_ids, requeue_orphans, taker, work
+from hosts.models import Job
 
 logger = logging.getLogger(__name__)
 
@@ -53,16 +54,16 @@ class Runner:
             self.channel = ""
             await asyncio.sleep(SWEEP_S)
 
-    def takes(self, job_id: int) -> bool:
+    def takes(self, job: Job) -> bool:
         """A job of this process, from any of its threads: begun at once, without a look at the queue."""
-        if self.slots.locked():
+        if job.state == Job.State.QUEUED and self.slots.locked():
             return False
-        self.loop.call_soon_threadsafe(self.begin, job_id)
+        self.loop.call_soon_threadsafe(self.begin, job.pk, job)
         return True
 
-    def begin(self, job_id: int) -> None:
+    def begin(self, job_id: int, job: Job | None = None) -> None:
         if job_id not in self.underway:
-            self.underway[job_id] = asyncio.create_task(self.do(job_id))
+            self.underway[job_id] = asyncio.create_task(self.do(job_id, job))
 
     async def turn(self) -> None:
         """One look at the queue, in a thread of its own: the pages' thread may have much to draw."""
@@ -82,10 +83,14 @@ class Runner:
             requeue_orphans()
         return queued_ids()
 
-    async def do(self, job_id: int) -> None:
+    async def do(self, job_id: int, job: Job | None) -> None:
+        """`job`: where it is known, and perhaps ours already."""
         try:
             async with self.slots:
-                await in_thread(work, job_id)
+                if job and job.state == Job.State.RUNNING:
+                    await in_thread(execute, job)
+                else:
+                    await in_thread(work, job_id)
         except Exception:
             logger.exception("Job %s could not be worked on", job_id)
         finally:
