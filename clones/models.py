@@ -338,8 +338,15 @@ class Clone(models.Model):
 
     @property
     def total_ms(self) -> float | None:
-        """From the request to a guest that answered."""
+        """What its machine took until its guest answered."""
         return None if self.ready_ms is None else sum(float(str(phase["ms"])) for phase in self.phases)
+
+    @property
+    def asked_ms(self) -> float | None:
+        """The same with the site's own work, from when it was asked for; None for one that booted."""
+        if self.ready_at is None or self.way not in (self.Way.MEMORY, self.Way.SPARE, self.Way.LIVE):
+            return None
+        return (self.ready_at - self.created_at).total_seconds() * 1000
 
 
 class Snapshot(models.Model):
