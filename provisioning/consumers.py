@@ -62,7 +62,9 @@ class RunDetail(OfOneRun):
 
     def render(self) -> str:
         run = Run.objects.for_list().get(pk=self.run_id)
-        return render_to_string("provisioning/_run_status.html", {**detail_context(run), "oob": True})
+        return render_to_string(
+            "provisioning/_run_status.html", {**detail_context(run, self.user), "oob": True}
+        )
 
 
 class RunLog(OfOneRun):

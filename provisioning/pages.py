@@ -12,6 +12,7 @@ from django.db.models import Q
 from bases.models import BaseImage
 from clones.pages import network_context
 from cowweb.wording import days_or_hours
+from people import rights
 from provisioning.going_on import secret_names
 from provisioning.header import Parsed
 from provisioning.header.params import FLAGS
@@ -38,15 +39,19 @@ def list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     return {**run_page(user, query), "statuses": Run.Status.choices, "live_path": "/ws/runs/"}
 
 
-def detail_context(run: Run) -> dict[str, Any]:
+def detail_context(run: Run, user: User) -> dict[str, Any]:
+    """What is only for those who may `use` the run, or `own` its clone, is not offered to others."""
     phases = list(run.phases.all())
+    uses = rights.may(user, rights.USE, run)
     return {
         "run": run,
+        "uses": uses,
+        "owns": uses and run.clone is not None and rights.may(user, rights.OWN, run.clone),
         "clone": run.clone,
         "machine": rows_used(run),
         "phases": phases,
         **ways_on(run, phases),
-        **input_context(run),
+        **input_context(run, uses=uses),
         "checkpoints": run.checkpoints.all(),
         **(network_context(run.clone, look=False) if run.clone else {}),
         "live_path": f"/ws/runs/{run.pk}/",
@@ -54,9 +59,10 @@ def detail_context(run: Run) -> dict[str, Any]:
     }
 
 
-def input_context(run: Run, form: object = None) -> dict[str, Any]:
+def input_context(run: Run, form: object = None, *, uses: bool = True) -> dict[str, Any]:
     """The box for what its script reads; `form` is what was sent last."""
-    return {"run": run, "takes": run.interactive and takes_input(run), "sent": form}
+    takes = uses and run.interactive and takes_input(run)
+    return {"run": run, "uses": uses, "takes": takes, "sent": form}
 
 
 def ways_on(run: Run, phases: list[RunPhase]) -> dict[str, Any]:

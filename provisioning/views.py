@@ -97,7 +97,8 @@ def run_or_404(request: HttpRequest, pk: int) -> Run:
 
 @require_GET
 def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    return render(request, "provisioning/run_detail.html", detail_context(run_or_404(request, pk)))
+    context = detail_context(run_or_404(request, pk), signed_in(request))
+    return render(request, "provisioning/run_detail.html", context)
 
 
 @require_POST

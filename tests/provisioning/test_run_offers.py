@@ -1,0 +1,55 @@
+"""A run's page offers what its reader may do: who may only look is not led to a refusal."""
+
+import re
+
+import pytest
+
+from clones.models import Clone
+from provisioning.models import Run
+from tests.clones.conftest import demo as a_base, made as a_maker
+from tests.people.conftest import actor_for, crowd as crowd_of_each
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+demo, made, crowd = a_base, a_maker, crowd_of_each
+WAYS_ON = {"Keep the clone for a look", "Destroy the clone"}
+
+
+@pytest.fixture
+def run(crowd, made) -> Run:
+    """An administrator's, on a clone of the team."""
+    clone = made("web", who=actor_for(crowd.administrator))
+    Clone.objects.filter(pk=clone.pk).update(team=crowd.team)
+    return Run.objects.create(
+        script_name="job.sh",
+        script_text="true",
+        script_sha256="0" * 64,
+        owner=crowd.administrator,
+        clone=clone,
+        clone_name="web",
+        base_reference="demo",
+        status=Run.Status.RUNNING,
+        interactive=True,
+    )
+
+
+def buttons(client, run) -> set[str]:
+    main = re.search(r"<main.*</main>", client.get(f"/runs/{run.pk}/").text, re.DOTALL)[0]
+    found = re.findall(r"<button(?![^>]*\bdisabled)[^>]*>(.*?)</button>", main, re.DOTALL)
+    return {re.sub(r"<[^>]+>", "", text).strip() for text in found}
+
+
+@pytest.mark.parametrize(("who", "may"), [("viewer", False), ("member", True), ("administrator", True)])
+def test_while_it_runs(crowd, run, who, may, client):
+    client.force_login(getattr(crowd, who))
+    assert ("Cancel" in buttons(client, run)) is may
+
+
+@pytest.mark.parametrize(
+    ("who", "ways"), [("viewer", set()), ("member", {"Keep the clone for a look"}), ("owner", WAYS_ON)]
+)
+def test_after_it_failed(crowd, run, who, ways, client):
+    Run.objects.filter(pk=run.pk).update(status=Run.Status.FAILED, failure="exit status 1", exit_code=1)
+    client.force_login(getattr(crowd, who))
+    offered = buttons(client, run)
+    assert offered & WAYS_ON == ways
+    assert any("Retry" in words for words in offered) is bool(ways)
