@@ -22,19 +22,19 @@ from pathlib import Path
 from uuid import uuid4
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 
 from bases.models import BaseRevision
-from clones.activity_models import Activity, MachineHours, idle_since
+from clones.activity_models import Activity, MachineHours
 from clones.chain_models import DiskTask, Layer
 from clones.file_models import FileCopy
 from clones.lease_models import Binned, Lease, LeasePolicy
+from clones.querysets import CloneQuerySet
 from clones.share_models import Share
+from clones.snapshot_models import Snapshot
 from hosts.models import Host
 from people.models import Team
-from people.rights import SEE, Level, everywhere, given, held
 from pools.models import Template
 
 __all__ = [
@@ -50,58 +50,6 @@ __all__ = [
     "Share",
     "Snapshot",
 ]
-
-
-NEVER_IDLE_HOURS = 1_000_000
-
-
-class CloneQuerySet(models.QuerySet["Clone"]):
-    def live(self) -> "CloneQuerySet":
-        return self.exclude(status__in=Clone.GONE)
-
-    def kept(self) -> "CloneQuerySet":
-        """Those that have a disk: the live ones, and those in the bin."""
-        return self.exclude(status=Clone.Status.REMOVED)
-
-    def binned(self) -> "CloneQuerySet":
-        return self.filter(status=Clone.Status.BINNED).select_related("binned")
-
-    def active(self) -> "CloneQuerySet":
-        """Those that hold a machine, or are about to."""
-        return self.filter(status__in=Clone.ACTIVE)
-
-    def idle(self, hours: int | None = None) -> "CloneQuerySet":
-        """Running ones that have done nothing for so long; for as long as the site calls idle by default."""
-        since = idle_since(hours or settings.COWWEB_IDLE_HOURS or NEVER_IDLE_HOURS)
-        return self.filter(status__in=Clone.RUNS, activity__active_at__lte=since)
-
-    def visible_to(self, user: User | None) -> "CloneQuerySet":
-        return self.open_to(user, SEE)
-
-    def open_to(self, user: User | None, level: Level) -> "CloneQuerySet":
-        """Those on which the user has this level: their own, their teams', and those lent to them."""
-        if user is None or everywhere(user, level):
-            return self
-        lent = Share.objects.filter(given(user, level)).values("clone")
-        return self.filter(held(user, level) | Q(pk__in=lent))
-
-    def for_rows(self) -> "CloneQuerySet":
-        """With what a row of a list shows."""
-        return self.select_related("owner", "revision__base", "lease", "activity").order_by("-pk")
-
-    def for_list(self) -> "CloneQuerySet":
-        related = (
-            "owner",
-            "team",
-            "revision__base",
-            "host",
-            "parent",
-            "layer",
-            "template",
-            "lease",
-            "activity",
-        )
-        return self.select_related(*related).order_by("-pk")
 
 
 class Clone(models.Model):
@@ -347,27 +295,3 @@ class Clone(models.Model):
         if self.ready_at is None or self.way not in (self.Way.MEMORY, self.Way.SPARE, self.Way.LIVE):
             return None
         return (self.ready_at - self.created_at).total_seconds() * 1000
-
-
-class Snapshot(models.Model):
-    """A point in the life of a clone's disk, kept inside its overlay, or inside the layer that became."""
-
-    clone = models.ForeignKey(Clone, on_delete=models.CASCADE, related_name="snapshots")
-    name = models.CharField(max_length=63)
-    while_running = models.BooleanField(default=False, help_text="taken from a running guest")
-    layer = models.ForeignKey(
-        Layer,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="snapshots",
-        help_text="the layer that has it inside, once the disk it was taken of became one",
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["clone", "name"], name="snapshot_name_once_per_clone")]
-        ordering = ["-pk"]
-
-    def __str__(self) -> str:
-        return f"{self.clone.name}/{self.name}"

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from audit.models import AuditEntry, AuditEntryQuerySet
 from bases.models import BaseImage
-from clones.models import Clone, CloneQuerySet
+from clones.models import Clone
 from clones.ports import ports_seen
+from clones.querysets import CloneQuerySet
 from clones.rows import ROW_FIELDS
 from clones.sharing import memory_use_of
 from clones.tree import chain_of

@@ -1,6 +1,7 @@
 """What clones save by sharing a template's memory: what each holds for itself, against a copy of its own."""
 
-from clones.models import Clone, CloneQuerySet
+from clones.models import Clone
+from clones.querysets import CloneQuerySet
 from hosts.drivers.records import MemoryUse
 from hosts.services import memory_of
 

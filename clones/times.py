@@ -9,7 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from clones.models import Clone, CloneQuerySet
+from clones.models import Clone
+from clones.querysets import CloneQuerySet
 from cowweb.plotting import median, strips
 
 LAST = 200

@@ -49,17 +49,13 @@ def badge(status: str, label: str, kind: str) -> SafeString:
 
 
 @register.inclusion_tag("parts/phase_bar.html")
-def phase_bar(
-    phases: Iterable[object], legend: str = "full", since: datetime | None = None
-) -> dict[str, Any]:
-    """Where the milliseconds went. `legend`: "full" or "none"; `since` counts up
-    while a phase is under way."""
+def phase_bar(phases: Iterable[object], legend: str = "full") -> dict[str, Any]:
+    """Where the milliseconds went. `legend`: "full" or "none"."""
     found = drawing.segments(phases or [])
     return {
         "segments": found,
         "drawn": phases_drawn(found),
         "legend": legend,
-        "since": since,
         "total": total_ms(found),
         "under_way": any(segment.state == "running" for segment in found),
     }
