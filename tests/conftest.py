@@ -18,9 +18,13 @@ from hosts.drivers.build import BuiltGuest, build_guest
 from tests.support.daemons import Postgres, Redis, postgres_programs, redis_program
 from tests.support.site import Site
 
+# Begun first, so that none of them is left to run alone at the end
+LONGEST = {"test_build_guests", "test_odd_scripts", "test_pages_look", "test_newcomer", "test_killed_workers"}
+
 
 def pytest_collection_modifyitems(items):
     """What takes a minute and more runs where it is asked for: `COWWEB_LONG_TESTS=1`."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
     if not os.environ.get("COWWEB_LONG_TESTS"):
         for item in items:
             if item.get_closest_marker("long"):

@@ -11,6 +11,7 @@ from hosts.drivers.agent.connection import Connection
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Cancelled, NotFound, Refused
 from tests.drivers.agent_host import host_agent
+from tests.support.site import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +129,7 @@ def test_a_cancelled_copy_leaves_nothing(guest, tmp_path):
     stop = threading.Event()
     with pytest.raises(Cancelled):
         guest.put(tmp_path / "a", str(tmp_path / "far"), cancel=stop, progress=lambda _total: stop.set())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
+    wait_until(lambda: sorted(path.name for path in tmp_path.iterdir()) == ["a"], timeout_s=20)
 
 
 def test_a_put_replaces_a_file_whole(guest, tmp_path):
