@@ -10,12 +10,12 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 REPRESENTATIVE = [
     "tests/audit/test_chain.py",
-    "tests/audit/test_parallel_writers.py",
     "tests/bases/test_registry.py",
     "tests/cowweb/test_jobs.py",
     "tests/cowweb/test_sockets.py",
 ]
 MORE = [
+    "tests/audit/test_parallel_writers.py",
     "tests/audit/test_archiving.py",
     "tests/audit/test_looking.py",
     "tests/audit/test_operation.py",

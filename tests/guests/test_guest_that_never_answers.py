@@ -26,7 +26,7 @@ def mute(site, tiny_guest, actor):
         cmdline="console=ttyS0 rdinit=/nothing init=/nothing panic=0",
     )
     base_register(name="mute", source=source, facts=Facts(memory_mb=128, cpus=1), actor=actor)
-    site.COWWEB_READY_TIMEOUT_S = 12
+    site.COWWEB_READY_TIMEOUT_S = 8
     yield
     left = running_machines(site.COWWEB_DATA)
     for record in left:
@@ -37,7 +37,7 @@ def mute(site, tiny_guest, actor):
 def test_a_clone_of_it_fails_at_the_deadline_with_its_last_words(mute, actor):
     result = run_command("clone base=mute name=mute-1 path=cold", Caller(actor))
     assert (result["success"], result["code"]) == (False, "host_error")
-    assert result["output"] == "The guest did not answer within 12 s"
+    assert result["output"] == "The guest did not answer within 8 s"
     clone = Clone.objects.get()
     assert (clone.status, clone.record, clone.forwards) == ("failed", None, [])
     assert clone.failure == result["output"]

@@ -59,7 +59,9 @@ def test_listing_the_dashboards_port_does_not_open_it_and_a_change_is_on_record(
     assert changed["egress"] == str(served.port)
     assert not reaches(served, "10.0.2.2", served.port)
     assert served.admin.command("set_egress name=lab egress_ports=open")["egress"] == "open"
-    entries = served.rows("SELECT params FROM audit_auditentry WHERE action = 'set_egress'")
+    entries = served.rows(
+        "SELECT params FROM audit_auditentry WHERE action = 'set_egress' AND target = 'clone:lab'"
+    )
     assert len(entries) == 2
 
 

@@ -132,6 +132,7 @@ def test_of_fifty_requests_for_the_last_place_one_wins(tmp_path):
     assert list(raced(ON_SQLITE, tmp_path)) == [(1, REQUESTS - 1, [2])] * len(ON_SQLITE)
 
 
+@pytest.mark.long
 def test_of_fifty_requests_for_the_last_place_one_wins_on_postgresql(tmp_path, postgres):
     said = list(raced(ON_POSTGRESQL, tmp_path, DATABASE_URL=postgres.made("raced")))
     assert said == [(1, REQUESTS - 1, [2])] * len(ON_POSTGRESQL)

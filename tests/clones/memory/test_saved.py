@@ -18,7 +18,7 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 AWAY_S = 3
 
 
-@pytest.mark.parametrize("way", ["memory", "cold"])
+@pytest.mark.parametrize("way", [pytest.param("memory", marks=pytest.mark.long), "cold"])
 def test_it_goes_on_where_it_was(memory_site, way):
     clone = memory_site.clone(f"away-{way}", way)
     boot_id = memory_site.says(clone, COUNT.format(BOOT_ID))
