@@ -75,12 +75,13 @@ def branched(machines: Bed, parent: Alive, counted: str) -> Branched:
     """A child of the running parent, ended again once it has answered with what the parent had in memory."""
     mark = uuid4().hex[:8]
     state = machines.memory / f"{mark}.moment"
-    layer, overlay = machines.folder / f"{mark}.layer", machines.folder / f"{mark}.next"
+    layer, overlay = machines.folder / f"{mark}.layer", parent.spec.folder / f"{mark}.next"
     times = Times()
     layer.hardlink_to(parent.spec.disk)
     machines.driver.disk_create(overlay, backing=layer)
     pause = machines.driver.branch(parent.started.record, overlay, mark=mark, state=state)
     overlay.rename(parent.spec.disk)
+    layer.chmod(0o400)  # nobody's own any more: the child is lent it
     times.mark("moment")
     memory = Memory(None, shared=False, state=state, paused=True, held=True)
     child = machines.begun(machines.spec(memory=memory), layer)
