@@ -1,6 +1,7 @@
 """Many clones of one template together: each is somebody else right after hand-out, and none sees another."""
 
 import hashlib
+import os
 import socket
 import time
 from dataclasses import replace
@@ -18,7 +19,7 @@ from pools.specs import private_memory, spare_machine
 from tests.clones.memory.conftest import fresh
 
 pytestmark = [pytest.mark.guest, pytest.mark.django_db]
-MANY = 12
+MANY = 64 if os.environ.get("COWWEB_LONG_TESTS") else 12
 WITHOUT = 4
 WITHIN_S = 0.5
 # What must differ, and first of all the random numbers: they are the first to be the same where they would be.
