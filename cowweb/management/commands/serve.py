@@ -21,11 +21,8 @@ from links.addresses import site_address_written
 
 SPARE_THREADS = 32
 SWITCH_S = 0.0005  # a thread that is to draw a page waits no longer for one that computes; Python's is 0.005
-GARBAGE = (
-    20_000,
-    20,
-    50,
-)  # a request makes thousands of objects and leaves no cycles; Python's is 700, 10, 10
+# When to look for garbage: a request makes thousands of objects and leaves no cycles. Python's is 700, 10, 10
+GARBAGE = (20_000, 20, 50)
 
 
 def paced() -> None:

@@ -102,6 +102,7 @@ pid_t channel_discard(uint32_t id);  // output is thrown away from now on; its p
 // tree.c: ending a command with everything it started
 void tree_kill(uint32_t id, const unsigned char *payload, size_t length);
 int trees_tick(void);  // milliseconds until it wants to be called again, or -1
+ssize_t read_proc(const char *pid, const char *file, char *bytes, size_t size);  // its length, closed by a 0
 
 // neighbour.c: QEMU's own agent, held still while nobody has commands for us
 void neighbour_rest(void);

@@ -2,11 +2,9 @@
 // is the most, so it is held still while our host has gone. A command for us lets it go on.
 #define _GNU_SOURCE
 #include <dirent.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent.h"
 
@@ -17,16 +15,8 @@ static bool rests = true;  // perhaps: an agent before us may have held it
 
 static bool is_neighbour(const char *pid)
 {
-	char path[64], name[sizeof NAME] = "";
-	if (strlen(pid) > 20 || atoi(pid) <= 1)
-		return false;
-	strcpy(stpcpy(stpcpy(path, "/proc/"), pid), "/comm");
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ssize_t length = read(fd, name, sizeof name);
-	close(fd);
-	return length == sizeof NAME - 1 && !memcmp(name, NAME, sizeof NAME - 1);
+	char name[sizeof NAME + 1];
+	return atoi(pid) > 1 && read_proc(pid, "comm", name, sizeof name) > 0 && !strcmp(name, NAME);
 }
 
 static void look_for_it(void)

@@ -25,7 +25,7 @@ static struct tree trees[TREES];
 static pid_t members[MEMBERS];  // of the tree that is looked at
 static int member_count;
 
-static ssize_t read_proc(const char *pid, const char *file, char *bytes, size_t size)
+ssize_t read_proc(const char *pid, const char *file, char *bytes, size_t size)
 {
 	char path[64];
 	if (strlen(pid) > 20)
