@@ -125,6 +125,25 @@ def test_members_see_how_long_and_owners_say_it(client, member):
     assert LeasePolicy.objects.get().default_hours == 24
 
 
+def test_the_list_is_filtered_by_whose_they_are(made, client, admin, member):
+    made("hers"), made("theirs")
+    red = Team.objects.create(name="red")
+    Clone.objects.filter(name="hers").update(owner=member)
+    Clone.objects.filter(name="theirs").update(team=red)
+    client.force_login(admin)
+    for whose, names in (
+        ("me", {"theirs"}),
+        ("team:red", {"theirs"}),
+        (f"user:{member.username}", {"hers"}),
+        ("team:none-such", set()),
+        ("", {"hers", "theirs"}),
+    ):
+        answer = client.get("/clones/", {"whose": whose})
+        assert {clone.name for clone in answer.context["clones"]} == names
+    nothing = client.get("/clones/", {"whose": "team:none-such"}).content.decode()
+    assert '<a class="btn btn-primary" href="/clones/">' in nothing
+
+
 def test_a_row_in_any_state_asks_for_nothing_more(made, admin, django_assert_num_queries):
     record = {"pid": 1, "started": 1, "boot": "x"}
     machine = {"record": record, "forwards": [[22, 2222]], "way": "live", "moment_ms": 3.0, "ready_ms": 9.0}
