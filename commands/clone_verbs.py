@@ -13,9 +13,9 @@ from clones.saved import state_restore, state_save
 from clones.services import Asked, clone_restart, clone_start, clone_stop, clones_create
 from clones.wanted import Wanted
 from commands.base_verbs import flag, megabytes, number
+from commands.keys import MOST_LEASE
 from commands.language import Command
 from commands.service import Caller, Result
-from commands.verbs import MOST_LEASE
 from cowweb.errors import DomainError
 from cowweb.values import egress_ports, egress_text
 from hosts.jobs import work_or_wait
