@@ -26,6 +26,7 @@ MOST_PORT = 65535
 MOST_HOURS = 720
 MOST_LINK = 999_999_999
 MOST_LEASE = 87_600
+MOST_DAYS = 90
 NO_LENGTH = "none"
 MOST_LINES = 100_000
 MOST_REVISIONS = 1_000_000
@@ -152,5 +153,11 @@ OF_TEAM = Key("team", "NAME")
 DEFAULT_OF = Key("default_of", "people", one_of(("people", "teams")), words=("people", "teams"))
 REQUEST = Key("request", "7", number("a request's number", MOST_RUN))
 NOTE = Key("note", "TEXT")
+PLACES = ("viewer", "member", "owner")
+PLACE = Key("place", "member", one_of(PLACES), words=PLACES)
+PLACE_OR_NONE = Key("place", "member", one_of((*PLACES, "none")), words=(*PLACES, "none"))
+ROLES = ("member", "curator", "auditor", "administrator")
+ROLE = Key("role", "curator", one_of(ROLES), words=ROLES)
+DAYS = Key("days", "7", number("a number of days", MOST_DAYS))
 SESSION = Key("session", "7", number("a session's number", MOST_LINK))
 FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
