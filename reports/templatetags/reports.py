@@ -31,6 +31,8 @@ def clones_of(kind: str) -> Callable[[str], SafeString]:
 @register.filter
 def hours_words(spent: float) -> str:
     """Hours, or minutes as long as there is no whole one."""
+    if spent >= 100:
+        return f"{spent:,.0f} h"
     return f"{spent:.1f} h" if spent >= 1 or not spent else f"{max(round(spent * 60), 1)} min"
 
 
