@@ -109,7 +109,8 @@ def clone_list(command: Command, caller: Caller) -> Result:
     clones = Clone.objects.live().visible_to(caller.actor.user).for_list()
     vms = [machine_entry(one) for one in clones]
     listed = ", ".join(f"{vm['name']} ({vm['status']})" for vm in vms)
-    return {"output": f"{len(vms)} clones: {listed}" if vms else "No clones", "count": len(vms), "vms": vms}
+    many = f"{len(vms)} clone{'' if len(vms) == 1 else 's'}"
+    return {"output": f"{many}: {listed}" if vms else "No clones", "count": len(vms), "vms": vms}
 
 
 def machine_entry(one: Clone) -> dict[str, Any]:

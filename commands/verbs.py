@@ -228,7 +228,7 @@ TABLE = (
     Verb("withdraw_request", "take back your own request", (REQUEST,)),
     Verb("list_teams", "the teams that you may see"),
     Verb("create_team", "make a team", (NEW_NAME,), (Key("description", "TEXT"),)),
-    Verb("remove_team", "end a team that never had clones", (Key("name", "TEAM"),)),
+    Verb("remove_team", "end a team that never had clones", (Key("name", "TEAM", names="teams"),)),
     Verb("set_member", "give somebody a place in a team, or none", (TEAM, USER, PLACE_OR_NONE)),
     Verb("set_role", "say what a person is on the site", (USER, ROLE)),
     Verb("invite", "make a link that leads to an account", (), (TEAM, PLACE, Key("whom", "TEXT"), DAYS)),

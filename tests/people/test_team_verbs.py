@@ -54,6 +54,28 @@ def test_an_invitation_is_made_by_its_owner_and_leads_to_an_account(crowd):
     assert said("invite", crowd.owner)["code"] == "forbidden"
 
 
+def offered(user, text):
+    client = Client()
+    client.force_login(user)
+    return client.get("/commands/complete/", {"command": text}).content.decode()
+
+
+def test_the_palette_finds_teams_one_sees_and_people_for_administrators(crowd):
+    for kind, team, person in (
+        ("administrator", True, True),
+        ("auditor", True, False),
+        ("member", True, False),
+    ):
+        found = offered(getattr(crowd, kind), "red"), offered(getattr(crowd, kind), "membe")
+        assert ('href="/teams/red/"' in found[0], 'href="/people/member/"' in found[1]) == (team, person)
+    hidden = offered(crowd.other, "red")
+    assert "/teams/red/" not in hidden and "Nothing here has this name" in hidden
+    assert ">member<" in offered(crowd.administrator, "disable_user user=me")
+    assert ">member<" not in offered(crowd.other, "share name=web user=me")
+    assert ">red<" in offered(crowd.owner, "invite team=r")
+    assert ">red<" not in offered(crowd.other, "transfer name=web team=r")
+
+
 @pytest.mark.parametrize("scope", ["read", "use"])
 @pytest.mark.parametrize("line", ["set_member team=red user=other place=owner", "invite team=red"])
 def test_a_token_for_clones_brings_nobody_in(crowd, scope, line):
