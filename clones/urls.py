@@ -5,6 +5,7 @@ from clones import chain_views, file_views, finding_views, lease_views, network_
 urlpatterns = [
     path("clones/", views.clone_list, name="clone-list"),
     path("clones/_create/", views.clone_create_view, name="clone-create"),
+    path("clones/_after/", views.clone_after, name="clone-after"),
     path("clones/_bulk/", views.clone_bulk, name="clone-bulk"),
     path("clones/_bin/", lease_views.bin_list, name="clone-bin"),
     path("clones/_bin/<int:pk>/undelete/", lease_views.undelete_view, name="clone-undelete"),

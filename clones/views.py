@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.services import Actor, actor_of
+from bases.models import BaseImage
 from clones.actions import clone_pause, clone_resume, snapshot_create, snapshot_restore
 from clones.bin import clone_bin
 from clones.file_pages import FIRST, files_context
@@ -83,6 +84,16 @@ def clone_create_view(request: HttpRequest) -> HttpResponse:
     if len(asked) == 1 and request.POST.get("open"):
         return went_to(request, "clone-detail", name=asked[0].clone.name)
     return back(request, "clone-list")
+
+
+@require_GET
+def clone_after(request: HttpRequest) -> HttpResponse:
+    """What is left beside the button, for what is typed by now; nothing while that is not right."""
+    form, base = CloneForm(request.GET), None
+    if form.is_valid():
+        seen = BaseImage.objects.visible_to(signed_in(request))
+        base = seen.usable().filter(name=form.cleaned_data["base"]).first()
+    return render(request, "clones/_after_form.html", {"base": base, "asked": form.cleaned_data})
 
 
 def refused_form(request: HttpRequest, form: CloneForm) -> HttpResponse:

@@ -13,9 +13,9 @@ from clones.saved import state_restore, state_save
 from clones.services import Asked, clone_restart, clone_start, clone_stop, clones_create
 from clones.wanted import Wanted
 from commands.base_verbs import flag, megabytes, number
+from commands.keys import MOST_LEASE
 from commands.language import Command
 from commands.service import Caller, Result
-from commands.verbs import MOST_LEASE
 from cowweb.errors import DomainError
 from cowweb.values import egress_ports, egress_text
 from hosts.jobs import work_or_wait
@@ -109,7 +109,8 @@ def clone_list(command: Command, caller: Caller) -> Result:
     clones = Clone.objects.live().visible_to(caller.actor.user).for_list()
     vms = [machine_entry(one) for one in clones]
     listed = ", ".join(f"{vm['name']} ({vm['status']})" for vm in vms)
-    return {"output": f"{len(vms)} clones: {listed}" if vms else "No clones", "count": len(vms), "vms": vms}
+    many = f"{len(vms)} clone{'' if len(vms) == 1 else 's'}"
+    return {"output": f"{many}: {listed}" if vms else "No clones", "count": len(vms), "vms": vms}
 
 
 def machine_entry(one: Clone) -> dict[str, Any]:

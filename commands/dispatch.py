@@ -18,6 +18,7 @@ from commands import (
     runtime_verbs,
     script_verbs,
     sharing_verbs,
+    team_verbs,
 )
 from commands.service import Caller, Result, Verb, execute
 
@@ -93,6 +94,12 @@ VERBS: dict[str, Verb] = {
     "approve": quota_verbs.approve,
     "refuse": quota_verbs.refuse,
     "withdraw_request": quota_verbs.withdraw_request,
+    "list_teams": team_verbs.list_teams,
+    "create_team": team_verbs.create_team,
+    "remove_team": team_verbs.remove_team,
+    "set_member": team_verbs.set_member,
+    "set_role": team_verbs.set_role,
+    "invite": team_verbs.invite,
     "list_sessions": people_verbs.list_sessions,
     "end_session": people_verbs.end_session,
     "disable_user": people_verbs.disable_user,

@@ -63,6 +63,7 @@ READING = {
     "inspect",
     "list_scripts",
     "list_bin",
+    "list_teams",
     "list_idle",
     "show_script",
     "list_runtimes",

@@ -196,6 +196,7 @@ CHANNEL_LAYERS: dict[str, dict[str, object]] = {
 
 AUTHENTICATION_BACKENDS = ["people.backends.PersonBackend"]
 AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]

@@ -97,6 +97,12 @@ LINES = {
     "disable_user": "user=member",
     "enable_user": "user=disabled",
     "password_link": "user=member",
+    "create_team": "name=green",
+    "remove_team": "name=red",
+    "set_member": "team=red user=other place=viewer",
+    "set_role": "user=member role=curator",
+    "invite": "team=red",
+    "list_teams": "",
     "list_quotas": "",
     "list_requests": "",
     **dict.fromkeys(
