@@ -24,8 +24,8 @@ NEVER = {
     6: ("fe80::/10", "fd00:ec2::254", "fd20:ce::254"),
 }
 FAMILIES = {4: ("ip", "ipv4_addr"), 6: ("ip6", "ipv6_addr")}
-# What a guest still sends on a connection that came in by a forward, and that the kernel has forgotten since: no try
-# to reach anything.
+# What a guest still sends on a connection that came in by a forward, and that the kernel has forgotten since:
+# no try to reach anything.
 LATE = "meta l4proto tcp ct state { new, invalid } tcp flags & (syn | ack) != syn reject with tcp reset"
 OWN = "fib daddr type { local, broadcast, anycast, multicast }"
 
