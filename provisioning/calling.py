@@ -1,14 +1,16 @@
 """How a run's script is called in its guest: by a runtime found or brought, or as its shebang says."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from hosts.drivers.base import Guest
+from hosts.drivers.errors import TimedOut
 from provisioning.header.interpreter import Interpreter, program_of
 from provisioning.known_runtimes import known_runtimes, runtimes_of
 from provisioning.launch import Launch, launch_of
-from provisioning.runtimes import Ready, runtime_in
+from provisioning.runtimes import Ready, runtime_in, seen_in
 from provisioning.work import Work
 
 Look = Callable[..., Ready | None]
@@ -33,6 +35,9 @@ def called(work: Work, guest: Guest, *, as_cloned: bool) -> Calling:
     own = own_runtime(look, language_of(interpreter), extra, optional=interpreter.kind != "rexx")
     by_shebang = interpreter.kind == "shebang" and own is not None and BROUGHT not in own.path
     caller = own.caller if own and not by_shebang else None
+    if revision and not (own or extra):
+        with suppress(TimedOut):  # a shell script needs none of them: only the page of the base does
+            seen_in(guest, revision, cancel=work.stop)
     notes = dict.fromkeys(one.note for one in (extra, own) if one)
     launch = launch_of(work.parsed, caller, interactive=run.interactive)
     return Calling(launch, "; ".join(notes) or OWN_SHELL, bool(caller or extra))
