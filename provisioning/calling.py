@@ -16,6 +16,7 @@ from provisioning.work import Work
 Look = Callable[..., Ready | None]
 OWN_SHELL = "the guest's own shell"
 BROUGHT = "/.cowweb/"
+LOOK_BESIDES_S = 5.0  # for what only the page of the base tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ def called(work: Work, guest: Guest, *, as_cloned: bool) -> Calling:
     by_shebang = interpreter.kind == "shebang" and own is not None and BROUGHT not in own.path
     caller = own.caller if own and not by_shebang else None
     if revision and not (own or extra):
-        with suppress(TimedOut):  # a shell script needs none of them: only the page of the base does
-            seen_in(guest, revision, cancel=work.stop)
+        with suppress(TimedOut):  # the script itself needs none of them
+            seen_in(guest, revision, within_s=LOOK_BESIDES_S, cancel=work.stop)
     notes = dict.fromkeys(one.note for one in (extra, own) if one)
     launch = launch_of(work.parsed, caller, interactive=run.interactive)
     return Calling(launch, "; ".join(notes) or OWN_SHELL, bool(caller or extra))

@@ -73,7 +73,9 @@ def test_what_a_revision_has_is_seen_once(on_shell_text, monkeypatch):
     assert phase(run) == ("skipped", "python3 is there")
     seen = RuntimeFound.objects.get(runtime__name="python3")
     assert seen.revision == run.clone.revision and seen.path.endswith("python3")
-    monkeypatch.setattr("provisioning.runtimes.looked_for", lambda *_: pytest.fail("it was looked for again"))
+    monkeypatch.setattr(
+        "provisioning.runtimes.looked_for", lambda *_, **__: pytest.fail("it was looked for again")
+    )
     again = on_shell_text("#!/usr/bin/env python3\n# kvm-infra-use: demo\nprint(1)\n", "y.py")
     run_carried_out(again.pk)
     assert stream_text(again.pk, "stdout") == "1\n"
