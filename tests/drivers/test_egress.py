@@ -1,6 +1,5 @@
 """What a machine may connect to: tried by processes in a machine's place, and by a real booted guest."""
 
-import json
 import os
 import socket
 import subprocess
@@ -17,7 +16,7 @@ import pytest
 
 from hosts.drivers import egress
 from hosts.drivers.egress import denied_in, enforcement, hold, hold_running, let_go, seen, unused
-from hosts.drivers.egress_rules import FIRST_GROUP, LAST_GROUP, group_of, machine_rules, table_rules
+from hosts.drivers.egress_rules import FIRST_GROUP, LAST_GROUP, group_of, machine_rules
 from hosts.drivers.errors import DriverError, Refused
 
 pytestmark = pytest.mark.slow
@@ -123,39 +122,6 @@ def test_none_reaches_nothing_and_a_change_holds_at_once(held, elsewhere):
     hold(uuid, (7002,))
     assert not reaches(uuid, elsewhere, 7001)
     assert seen()[group_of(uuid)].attempts == 2
-
-
-FORGOTTEN = """
-import json, os, socket, subprocess, sys, time
-subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-open("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close_wait", "w").write("1")
-subprocess.run(["nft", "-f", "-"], input=sys.argv[1], text=True, check=True)
-guest = int(sys.argv[2])
-os.setegid(guest)
-server = socket.create_server(("127.0.0.1", 0))
-os.setegid(0)
-client = socket.create_connection(server.getsockname())
-os.setegid(guest)
-inside, _ = server.accept()
-client.close()
-time.sleep(float(sys.argv[3]))
-inside.sendall(b"too late")
-assert socket.socket().connect_ex(server.getsockname()) != 0
-os.setegid(0)
-"""
-LISTED = "subprocess.run(['nft', '-j', 'list', 'table', 'inet', 'cowweb'], check=True)"
-
-
-@pytest.mark.parametrize("late_s", [0, 4])
-def test_what_is_sent_late_on_a_forward_is_no_try_to_reach_anything(held, late_s):
-    """A guest that answers after its caller has gone, and after the kernel has forgotten them."""
-    uuid = held(None)
-    rules = table_rules(()) + machine_rules(group_of(uuid), (443,))
-    argv = ["unshare", "--net", "--", sys.executable, "-SIc", FORGOTTEN + LISTED]
-    done = subprocess.run([*argv, rules, str(group_of(uuid)), str(late_s)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    denied = denied_in(json.loads(done.stdout)["nftables"])[group_of(uuid)]
-    assert denied.attempts == 1 and len(denied.tries) == 1
 
 
 def test_a_machine_without_rules_reaches_nothing(held, elsewhere):
