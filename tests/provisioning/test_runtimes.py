@@ -124,6 +124,25 @@ def test_one_that_nobody_has_is_left_to_its_shebang(on_shell_text):
     run = on_shell_text("#!/usr/bin/perl\n# kvm-infra-use: demo\nprint 1+1;\n", "x.pl")
     run_carried_out(run.pk)
     assert stream_text(run.pk, "stdout") == "2\n"
+    assert phase(run) == ("skipped", "its first line: /usr/bin/perl")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "#!/usr/bin/env nonesuch\n# kvm-infra-use: demo\n",
+            "status 127: the guest seems to have no nonesuch, and the site knows no runtime of this name",
+        ),
+        ("#!/bin/sh\n# kvm-infra-use: demo\nexit 127\n", "status 127"),
+    ],
+)
+def test_one_that_neither_guest_nor_site_has_is_named(on_shell_text, text, words):
+    run = on_shell_text(text, "x")
+    with pytest.raises(DomainError):
+        run_carried_out(run.pk)
+    run.refresh_from_db()
+    assert run.failure == f"The script ended with exit {words}"
 
 
 def test_an_install_is_a_run_that_brings_it_and_publishes(empty_base, frobl, actor, member_actor):
