@@ -44,6 +44,7 @@ GIVEN = {
     "url": "http://nothing.invalid/x.qcow2",
     "user": "nobody-here",
     "session": "4711",
+    "template": "4711",
 }
 LINES = {
     verb.name: " ".join(
@@ -133,6 +134,7 @@ PAGES = {
     "/clones/web/snapshots/": {"name": "first"},
     "/clones/web/network/egress/": {"reach": "none"},
     "/clones/web/network/forward/": {"port": "80"},
+    "/clones/web/reset/": {},
     "/clones/web/promote/": {"as": "made"},
     "/clones/web/rebase/": {"to": "9"},
     "/clones/web/cancel-task/": {},
