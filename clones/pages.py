@@ -38,6 +38,7 @@ CAME: dict[str, str] = {
 }
 DENIED_SHOWN = 12
 KNOCK_S, KNOCK_SOON_S = 15, 3  # until the next knock; soon where nobody answers yet
+SETTLE_S = 10.0  # how long a guest that has just come up may be silent on its ports
 CONSOLE_LINES = 200
 FILTERS = ("q", "whose", "status", "base", "show", "sort")
 SHOWS = [("idle", "Idle"), ("ending", "Lease ends soon")]
@@ -238,12 +239,22 @@ def network_context(clone: Clone, *, look: bool) -> dict[str, Any]:
         "clone": clone,
         "knock_s": KNOCK_S if known and all(known.values()) else KNOCK_SOON_S,
         "forwards": [
-            {"guest": guest, "host": host, "known": host in known, "answers": known.get(host, False)}
-            for guest, host in clone.forwards
+            {"guest": guest, "host": host, **health_of(clone, host, known)} for guest, host in clone.forwards
         ],
         "egress": egress_text(clone.egress_ports),
         "denied": sorted(clone.denied.items(), key=lambda tried: -tried[1])[:DENIED_SHOWN],
     }
+
+
+def health_of(clone: Clone, host: int, known: Mapping[int, bool]) -> dict[str, str]:
+    """A port's dot and word. Silence of a guest that has only just come up says nothing yet."""
+    if known.get(host):
+        return {"tone": "ok", "icon": "circle-check", "word": "Answers"}
+    if host not in known:
+        return {"tone": "still", "icon": "circle-dashed", "word": "Not known yet"}
+    if clone.ready_at is None or (timezone.now() - clone.ready_at).total_seconds() < SETTLE_S:
+        return {"tone": "still", "icon": "circle-dashed", "word": "Not yet"}
+    return {"tone": "warn", "icon": "circle-x", "word": "No answer"}
 
 
 def came_by(clone: Clone) -> str:

@@ -282,5 +282,6 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env("COWWEB_LOG_LEVEL", "WARNING")},
-    "loggers": {"paramiko": {"level": "CRITICAL"}},
+    # what these say is raised as well, and told where it belongs
+    "loggers": {name: {"level": "CRITICAL"} for name in ("paramiko", "qemu.qmp")},
 }

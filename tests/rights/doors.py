@@ -176,6 +176,7 @@ def arguments(door: str, world) -> dict[str, str]:
         "_imports": world.arriving.pk,
         "_bin": world.binned.pk,
         "files": world.copy.pk,
+        "_ports": world.link.clone_id,
         "revisions": 1,
         "passkeys": 1,
         "sso": 1,
