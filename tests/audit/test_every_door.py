@@ -43,6 +43,9 @@ GIVEN = {
     "note": "no",
     "url": "http://nothing.invalid/x.qcow2",
     "user": "nobody-here",
+    "team": "nothing",
+    "place": "member",
+    "role": "curator",
     "session": "4711",
     "template": "4711",
 }
