@@ -12,12 +12,13 @@ def help_verb(command: Command, _caller: Caller) -> Result:
     name = command.values.get("verb")
     if name is None:
         width = max(map(len, VERBS))
-        lines = [f"{verb.name:<{width}}  {verb.summary}" for verb in VERBS.values()]
-        return {"output": "\n".join([*lines, "", "help verb=clone tells its keys"]), "verbs": sorted(VERBS)}
+        lines = [f"{verb.name:<{width}}  {verb.summary}\n" for verb in VERBS.values()]
+        words = f"{len(VERBS)} verbs; help verb=clone tells the keys of one"
+        return {"output": words, "stdout": "".join(lines), "verbs": sorted(VERBS)}
     verb = VERBS.get(name)
     if verb is None:
         raise NotFoundError(f"There is no verb {name}; help lists them", field="verb")
-    return {"output": "\n".join([f"{verb.name}: {verb.summary}", *keys_told(verb)]), "verb": verb.name}
+    return {"output": f"{verb.name}: {verb.summary}", "stdout": "".join(keys_told(verb)), "verb": verb.name}
 
 
 def keys_told(verb: Verb) -> list[str]:
@@ -27,7 +28,7 @@ def keys_told(verb: Verb) -> list[str]:
     told = [(key, "needed" if len(verb.either) == 1 else f"{one_of}") for key in verb.either] + told
     told += [(key, "") for key in verb.optional]
     width = max((len(written(key)) for key, _ in told), default=0)
-    return [f"  {written(key):<{width}}  {note}".rstrip() for key, note in told]
+    return [f"{written(key):<{width}}  {note}".rstrip() + "\n" for key, note in told]
 
 
 def written(key: Key) -> str:
