@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from audit.services import Actor, operation
 from clones.actions import require
+from clones.copy_sizes import size_in_guest
 from clones.file_models import FileCopy
 from clones.machines import free_guest
 from clones.models import Clone
@@ -199,6 +200,7 @@ def brought_out(copy: FileCopy, guest: Guest) -> None:
     shutil.rmtree(copy.folder, ignore_errors=True)
     copy.folder.mkdir(parents=True, mode=0o700)
     place = copy.folder / copy.name
+    FileCopy.objects.filter(pk=copy.pk).update(size=size_in_guest(guest, copy.remote))
     guest.get(copy.remote, place, progress=Told(copy))
     is_folder = place.is_dir()
     if is_folder:

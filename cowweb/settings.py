@@ -196,6 +196,7 @@ CHANNEL_LAYERS: dict[str, dict[str, object]] = {
 
 AUTHENTICATION_BACKENDS = ["people.backends.PersonBackend"]
 AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
@@ -282,5 +283,6 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env("COWWEB_LOG_LEVEL", "WARNING")},
-    "loggers": {"paramiko": {"level": "CRITICAL"}},
+    # what these say is raised as well, and told where it belongs
+    "loggers": {name: {"level": "CRITICAL"} for name in ("paramiko", "qemu.qmp")},
 }

@@ -49,10 +49,12 @@ def visitor(scope: dict[str, Any]) -> Actor:
     return Actor(user=None, via=Via.WEB, address=(scope.get("client") or ("", 0))[0], agent=agent[:200])
 
 
-def page(status: int, title: str, words: str) -> Answer:
-    """A page of ours at a guest's host name; it needs nothing but itself."""
+def page(status: int, title: str, words: str, way_in: str = "/") -> Answer:
+    """A page of ours at a guest's host name; it needs nothing but itself. `way_in` is the
+    dashboard's path to here."""
     nonce = secrets.token_urlsafe(12)
-    context = {"title": title, "words": words, "nonce": nonce, "site": site_address(), "status": status}
+    context = {"title": title, "words": words, "nonce": nonce, "status": str(status)}
+    context |= {"site": site_address(), "way_in": way_in}
     policy = f"default-src 'none'; style-src 'nonce-{nonce}'; frame-ancestors 'none'; base-uri 'none'"
     return Answer(
         status,

@@ -51,7 +51,7 @@ class Opened:
 
 
 def sign_in() -> Closed:
-    words = "Open this port from its clone's page, or by a link that someone gave you."
+    words = "Ports open for who may use their clone, and by links that someone gave away."
     return Closed(401, "Sign in first", words)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 from channels.db import database_sync_to_async
+from django.urls import reverse
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -137,7 +138,9 @@ async def refused(closed: Closed, scope: Scope, send: Any) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 4403})
     else:
-        await sent(page(closed.status, closed.title, str(closed)), send)
+        place = place_in(header(scope, b"host"))
+        way_in = reverse("port-numbered", args=[place.clone, place.port]) if place else "/"
+        await sent(page(closed.status, closed.title, str(closed), way_in), send)
 
 
 def failure(error: Exception, door: Opened, place: Place) -> Answer:

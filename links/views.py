@@ -2,13 +2,15 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.services import actor_of
+from clones.models import Clone
 from clones.views import clone_or_404
 from cowweb.errors import DomainError
 from cowweb.http import back, told
+from cowweb.signed import signed_in
 from links.addresses import Place, address
 from links.answers import ENTER
 from links.forms import LinkForm
@@ -28,6 +30,13 @@ def link_open(request: HttpRequest, name: str, port: int) -> HttpResponse:
     response = redirect(f"{there}{ENTER}?ticket={ticket}")
     response["Cache-Control"] = "no-store"
     return response
+
+
+@require_GET
+def port_numbered(request: HttpRequest, clone: int, port: int) -> HttpResponse:
+    """From a port's own host name, which knows its clone by number only, to the way in."""
+    seen = Clone.objects.live().visible_to(signed_in(request))
+    return redirect("link-open", name=get_object_or_404(seen, pk=clone).name, port=port)
 
 
 @require_POST

@@ -46,8 +46,10 @@ class Times:
         return round(100 * (self.b_ms or 0) / self.longest, 2)
 
     @property
-    def ratio(self) -> float | None:
-        return round(self.b_ms / self.a_ms, 2) if self.a_ms and self.b_ms else None
+    def ratio(self) -> str:
+        """How many times A's time B took, in a few figures."""
+        times = self.b_ms / self.a_ms if self.a_ms and self.b_ms else 0
+        return f"{times:,.{0 if times >= 10 else 1 if times >= 1 else 2}f}" if times else ""
 
 
 def compare_context(actor: Actor, a: str, b: str) -> dict[str, Any]:
@@ -57,12 +59,19 @@ def compare_context(actor: Actor, a: str, b: str) -> dict[str, Any]:
     return {
         "a": first,
         "b": second,
-        "choices": Run.objects.visible_to(actor.user).for_list()[:CHOICES],
+        "choices": choices(first, second, actor),
         "facts": facts(first, second),
         "times": times(first, second),
         "difference": compared(first.script_text, second.script_text),
         "logs": [{"run": run, "log_path": f"/ws/runs/{run.pk}/log/"} for run in (first, second)],
     }
+
+
+def choices(first: Run, second: Run, actor: Actor) -> list[Run]:
+    """The newest runs, and these two however old they are."""
+    newest = list(Run.objects.visible_to(actor.user).for_list()[:CHOICES])
+    older = {run.pk: run for run in (first, second) if run not in newest}
+    return [*newest, *sorted(older.values(), key=lambda run: -run.pk)]
 
 
 def run_of(number: str, actor: Actor) -> Run:

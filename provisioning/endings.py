@@ -51,9 +51,9 @@ def run_failed(work: Work, error: Exception) -> None:
     wound_up(run)
 
 
-def script_said_no(run: Run, exit_code: int) -> None:
+def script_said_no(run: Run, exit_code: int, why: str = "") -> None:
     """The script's own failure, in the transaction that writes its exit status."""
-    failure = f"The script ended with exit status {exit_code}"
+    failure = f"The script ended with exit status {exit_code}{why}"
     ending_written(run, Status.FAILED, failure, last_words(clone_now(run)), Phase.SCRIPT)
 
 

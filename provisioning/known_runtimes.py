@@ -12,8 +12,10 @@ PLACES = 'for p in {names} "$brought"; do [ -x "$p" ] || continue; {test}; done'
 
 
 def path_look(name: str) -> str:
-    """Where a program of this name is in the guest's path, or where it was brought to."""
-    return f'command -v {name} || {{ [ -x "$brought" ] && echo "$brought"; }}'
+    """Where a program of this name is in the guest's path, or where it was brought to. A shell may have a
+    program within itself, as busybox has, and then names it without its place."""
+    first = f"command -v {name} | grep ^/ || which {name} | grep ^/"
+    return f'{first} || {{ [ -x "$brought" ] && echo "$brought"; }}'
 
 
 KNOWN: tuple[dict[str, object], ...] = (

@@ -21,6 +21,7 @@ from bases.store import digest_of, keep
 from cowweb.errors import DomainError
 from hosts.drivers.base import CancelSignal, Guest
 from hosts.drivers.build import build_rexx_runtime
+from provisioning.known_runtimes import known_runtimes
 from provisioning.launch import Caller
 from provisioning.runtime_models import Runtime, RuntimeFound
 
@@ -69,11 +70,7 @@ def runtime_in(
     """The first of these that the guest has, or the first that the site can bring; None where there is
     neither and it is `optional`. With a `revision`, the guest's disk is still as that has it, so what is
     known of it is not looked for again."""
-    found = known(wanted, revision) if revision else None
-    if found is None:
-        found = looked_for(guest, wanted, cancel)
-        if revision:
-            remembered(revision, wanted, found)
+    found = seen_in(guest, revision, cancel=cancel) if revision else looked_for(guest, wanted, cancel=cancel)
     there = next((one for one in wanted if found.get(one.name)), None)
     if there:
         return Ready(there, found[there.name], f"{there.name} is there")
@@ -82,8 +79,24 @@ def runtime_in(
     return brought(guest, wanted, cancel)
 
 
+def seen_in(
+    guest: Guest,
+    revision: BaseRevision,
+    *,
+    within_s: float = LOOK_S,
+    cancel: CancelSignal | None = None,
+) -> dict[str, str]:
+    """Where each runtime of the site is in guests of the revision. The first that needs one looks for all."""
+    every = list(known_runtimes())
+    found = known(every, revision)
+    if found is None:
+        found = looked_for(guest, every, within_s=within_s, cancel=cancel)
+        remembered(revision, every, found)
+    return found
+
+
 def known(wanted: Sequence[Runtime], revision: BaseRevision) -> dict[str, str] | None:
-    """Where each is in guests of the revision; None until all of them were looked for."""
+    """The same as it was seen before; None until all of them were looked for."""
     rows = RuntimeFound.objects.filter(revision=revision, runtime__in=wanted).select_related("runtime")
     paths = {row.runtime.name: row.path for row in rows}
     return paths if len(paths) == len(wanted) else None
@@ -96,12 +109,18 @@ def remembered(revision: BaseRevision, wanted: Sequence[Runtime], found: dict[st
         )
 
 
-def looked_for(guest: Guest, wanted: Sequence[Runtime], cancel: CancelSignal | None) -> dict[str, str]:
+def looked_for(
+    guest: Guest,
+    wanted: Sequence[Runtime],
+    *,
+    within_s: float = LOOK_S,
+    cancel: CancelSignal | None = None,
+) -> dict[str, str]:
     """Where each is in this guest, by name; empty where it is not. One command for all."""
     looks = [
         LOOK.format(name=one.name, entry=one.entry or one.name, look=f"( {one.look}\n)") for one in wanted
     ]
-    probe = guest.run("\n".join(looks), timeout_s=LOOK_S, cancel=cancel)
+    probe = guest.run("\n".join(looks), timeout_s=within_s, cancel=cancel)
     lines = [line.partition("=") for line in probe.stdout.decode(errors="replace").split("\n")]
     return {name: path for name, _, path in lines if path.startswith("/")}
 
@@ -124,7 +143,7 @@ def brought(guest: Guest, wanted: Sequence[Runtime], cancel: CancelSignal | None
     else:
         pieces = pieces_of(file)
         result = guest.run(script, feed=lambda: next(pieces, b""), timeout_s=BRING_S, cancel=cancel)
-    found = looked_for(guest, wanted, cancel)
+    found = looked_for(guest, wanted, cancel=cancel)
     there = next((one for one in wanted if found.get(one.name)), None)
     if result.exit_code or there is None:
         words = result.stderr.decode(errors="replace").strip()

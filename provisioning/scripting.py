@@ -5,7 +5,7 @@ import time
 from django.db import transaction
 
 from hosts.drivers.base import Guest
-from provisioning.calling import called
+from provisioning.calling import called, not_found
 from provisioning.checkpoints import environment_of
 from provisioning.endings import script_said_no
 from provisioning.handing import handed
@@ -63,6 +63,6 @@ def script_run(work: Work, launch: Launch, guest: Guest) -> None:
         Run.objects.filter(pk=run.pk).update(exit_code=result.exit_code)
         if result.exit_code:
             work.steps.leave(State.FAILED, f"exit status {result.exit_code}")
-            script_said_no(run, result.exit_code)
+            script_said_no(run, result.exit_code, not_found(work.parsed.interpreter, result.exit_code))
         else:
             work.steps.leave(State.DONE, "exit status 0")

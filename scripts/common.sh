@@ -66,11 +66,10 @@ format_templates() {
     .venv/bin/djade --target-version 5.2 "$@" "${files[@]}"
 }
 
-# What waits more than it works runs side by side; the tests of a module share their guest, and begin in the
-# order that tests/conftest.py gives them.
+# What waits more than it works runs side by side. The tests of a module share what they make, and begin in the
+# order that tests/conftest.py gives them: those in guests first, so that the quick ones fill the end.
 test_fast() { tested -q -n 3 --dist worksteal -m "not slow and not guest and not browser"; }
-test_quick() { tested -q -n 4 --dist worksteal -m "not guest and not browser"; }
-test_guests() { tested -q -n 3 --dist loadfile --no-loadscope-reorder -m "guest or browser"; }
+test_all() { tested -q -n 4 --dist loadfile --no-loadscope-reorder; }
 
 # A shared machine is at times too slow for what waits by the clock: what failed is tried once more, by itself.
 tested() {

@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
@@ -18,13 +19,24 @@ from hosts.drivers.build import BuiltGuest, build_guest
 from tests.support.daemons import Postgres, Redis, postgres_programs, redis_program
 from tests.support.site import Site
 
-# Begun first, so that none of them is left to run alone at the end
-LONGEST = {"test_build_guests", "test_odd_scripts", "test_pages_look", "test_newcomer", "test_killed_workers"}
+# No example is timed: a shared machine may be slow at any of them.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
+# Begun first, in this order, so that none of them is left to run alone at the end
+LONGEST = ["test_pages_look", "test_newcomer", "test_canaries", "test_odd_scripts", "test_build_guests"]
+
+
+def place(item) -> int:
+    """Where a test stands in the order: the longest, then what boots a guest, then the others."""
+    if item.path.stem in LONGEST:
+        return LONGEST.index(item.path.stem)
+    return len(LONGEST) + (not any(item.get_closest_marker(name) for name in ("guest", "browser")))
 
 
 def pytest_collection_modifyitems(items):
     """What takes a minute and more runs where it is asked for: `COWWEB_LONG_TESTS=1`."""
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
+    items.sort(key=place)
     if not os.environ.get("COWWEB_LONG_TESTS"):
         for item in items:
             if item.get_closest_marker("long"):

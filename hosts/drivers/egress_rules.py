@@ -24,6 +24,8 @@ NEVER = {
     6: ("fe80::/10", "fd00:ec2::254", "fd20:ce::254"),
 }
 FAMILIES = {4: ("ip", "ipv4_addr"), 6: ("ip6", "ipv6_addr")}
+# The end of an answer whose connection the kernel has forgotten already: not an attempt to reach anything.
+LATE = "ct state new,invalid tcp flags & (syn | ack) != syn reject with tcp reset"
 OWN = "fib daddr type { local, broadcast, anycast, multicast }"
 
 Ports = tuple[int, ...] | None  # None: everything but this host; (): nothing
@@ -55,7 +57,7 @@ def machine_rules(group: int, ports: Ports) -> str:
     for version, (_, kind) in FAMILIES.items():
         shape = f"type {kind} . inet_proto . inet_service; size {KINDS_SHOWN}; flags dynamic;"
         lines.append(f"add set {TABLE} d{version}_{group} {{ {shape} }}")
-    lines += _chain(f"deny_{group}", *_noted(group), *_refusals(f"counter name n_{group} "))
+    lines += _chain(f"deny_{group}", LATE, *_noted(group), *_refusals(f"counter name n_{group} "))
     lines += _chain(f"machine_{group}", *_policy(ports, f"goto deny_{group}"))
     lines.append(f"add element {TABLE} machines {{ {group} : goto machine_{group} }}")
     return "\n".join(lines) + "\n"

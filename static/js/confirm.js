@@ -1,5 +1,5 @@
 // One dialog for every question. On a form or its button: data-confirm (the question), data-confirm-verb,
-// data-confirm-detail, and data-confirm-name where the name must be typed because nothing can undo it.
+// data-confirm-detail, data-confirm-keep (the way out), and data-confirm-name where the name must be typed because nothing can undo it.
 const dialog = () => document.getElementById('confirm')
 const agreed = new WeakSet()
 
@@ -9,6 +9,7 @@ function ask (question) {
   const input = box.querySelector('#confirm-name')
   box.querySelector('#confirm-title').textContent = question.confirm
   part('yes').textContent = question.confirmVerb ?? 'Go on'
+  part('no').textContent = question.confirmKeep ?? 'Keep it'
   part('detail').textContent = question.confirmDetail ?? ''
   part('detail').hidden = !question.confirmDetail
   part('typed').hidden = !question.confirmName

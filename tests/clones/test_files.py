@@ -7,7 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from clones.file_models import FileCopy
-from clones.files import forgotten
+from clones.files import Told, forgotten
 from clones.models import Clone
 from clones.services import clone_create
 from clones.wanted import Wanted
@@ -70,6 +70,28 @@ def test_a_file_and_a_folder_come_out_as_downloads(web, page, tmp_path):
     archive = b"".join(page.get(f"/clones/web/files/{folder.pk}/").streaming_content)
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         assert tar.extractfile("log/x").read() == b"<script>"
+
+
+def test_what_comes_out_says_how_far_it_is(web, page, tmp_path, monkeypatch):
+    (tmp_path / "log" / "deep").mkdir(parents=True)
+    (tmp_path / "log" / "deep" / "it's long").write_bytes(b"1" * 3_000_000)
+    seen = []
+
+    class Looking(Told):
+        def __call__(self, total):
+            super().__call__(total)
+            copy = FileCopy.objects.get(pk=self.copy.pk)
+            seen.append((copy.name, copy.percent, copy.size))
+
+    monkeypatch.setattr("clones.files.TELL_S", 0)
+    monkeypatch.setattr("clones.files.Told", Looking)
+    for remote in ("log", "log/deep/it's long"):
+        page.post("/clones/web/files/ask/", {"remote": str(tmp_path / remote)})
+    assert {status for _, status, _ in worked()} == {"done"}
+    for name, exact in (("log", 3_002_880), ("it's long", 3_000_000)):
+        percents = [percent for copied, percent, _ in seen if copied == name]
+        assert len(set(percents)) > 2 and percents == sorted(percents) and percents[-1] > 90
+        assert {size for copied, _, size in seen if copied == name} == {exact}
 
 
 def test_what_cannot_be_copied_says_why_and_leaves_nothing(web, page, tmp_path):

@@ -1,8 +1,10 @@
 """The network of a clone: what it may connect to is changed, counted and shown; its ports are knocked on."""
 
 import socket
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from audit.models import AuditEntry
 from clones import egress, ports
@@ -147,6 +149,23 @@ def test_ports_are_knocked_on_by_who_looks_and_not_more_often(clone, signed_in, 
     for _ in range(3):
         assert "circle-check" in signed_in.get("/clones/web/network/").text
     assert knocked == [[40080]]
+
+
+@pytest.mark.parametrize(("ago_s", "word"), [(1, "Not yet"), (60, "No answer")])
+def test_silence_of_a_guest_that_just_came_up_is_no_answer_yet(clone, signed_in, monkeypatch, ago_s, word):
+    ready = timezone.now() - timedelta(seconds=ago_s)
+    Clone.objects.filter(pk=clone.pk).update(
+        status="running", record=GONE, forwards=[[80, 40080]], ready_at=ready
+    )
+    monkeypatch.setattr(ports, "answering", lambda hosts: set())
+    assert f"<span>{word}</span>" in signed_in.get("/clones/web/network/").text
+
+
+def test_a_port_is_copied_by_the_name_that_opens_it_from_anywhere(clone, signed_in):
+    Clone.objects.filter(pk=clone.pk).update(status="running", record=GONE, forwards=[[80, 40080]])
+    page = signed_in.get("/clones/web/", headers={"host": "localhost:8040"}).text
+    assert f'data-copy="http://c{clone.pk}-80.localhost:8040"' in page
+    assert 'data-copy="127.0.0.1:40080"' in page
 
 
 def test_stale_rules_are_remembered_between_looks(monkeypatch):

@@ -4,12 +4,14 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from hosts.drivers.egress import enforcement, hold, let_go, seen
+from hosts.drivers.egress import Denied, enforcement, hold, let_go, seen
 from hosts.drivers.egress_rules import group_of
 
 pytestmark = pytest.mark.slow
@@ -23,6 +25,15 @@ one.send(b"let me in")
 one.send(b"again")"""
 CONNECT = """import socket, sys
 socket.socket(int(sys.argv[1]), socket.SOCK_STREAM).connect((sys.argv[2], int(sys.argv[3])))"""
+
+ANSWER_LATE = """import socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+one, _ = server.accept()
+sys.stdin.readline()
+one.send(b"too late")
+one.close()"""
+FORGOTTEN_AFTER_S = Path("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close_wait")
 
 
 @pytest.fixture
@@ -102,3 +113,37 @@ def test_a_raw_packet_needs_a_right_that_machines_do_not_have(held):
     if not os.access("/usr/bin/python3", os.X_OK):
         pytest.skip("a program is needed that others may start")
     assert "PermissionError" in subprocess.run(argv, capture_output=True, text=True).stderr
+
+
+@contextmanager
+def forgotten_soon():
+    """Connections that one end has closed are forgotten after a second, not after a minute."""
+    before = FORGOTTEN_AFTER_S.read_text()
+    FORGOTTEN_AFTER_S.write_text("1")
+    try:
+        yield
+    finally:
+        FORGOTTEN_AFTER_S.write_text(before)
+
+
+def test_an_answer_that_comes_too_late_is_no_attempt(held):
+    """A machine that boots slowly answers who has gone long ago: the kernel takes it for something new."""
+    uuid = held(None)
+    argv = [
+        "setpriv",
+        f"--regid={group_of(uuid)}",
+        "--clear-groups",
+        "--",
+        sys.executable,
+        "-SIc",
+        ANSWER_LATE,
+    ]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as answering:
+        port = int(answering.stdout.readline())
+        with forgotten_soon(), socket.create_connection(("127.0.0.1", port)) as asking:
+            asking.shutdown(socket.SHUT_WR)
+            time.sleep(2.5)
+            answering.communicate("now\n")
+    assert seen()[group_of(uuid)] == Denied(0, {})
+    assert not tried(uuid, CONNECT, socket.AF_INET, "127.0.0.1", port)
+    assert seen()[group_of(uuid)].attempts == 1

@@ -90,7 +90,7 @@ def test_odd_names_are_names(tmp_path, name):
     assert len(layers) == 2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 2**34), st.integers(14, 21))
 def test_any_size_with_any_cluster_is_sound(sectors, bits):
     with tempfile.TemporaryDirectory() as folder:

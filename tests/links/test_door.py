@@ -70,6 +70,17 @@ async def test_nobody_comes_in_without_a_pass_and_the_guest_hears_nothing(browse
     assert (await browser.get("/")).status == 401
 
 
+async def test_whoever_has_only_the_address_is_led_in_by_the_dashboard(browser, clone, admin, client):
+    got = await browser.get("/")
+    way_in = f"/clones/_ports/{clone.pk}/{PORT}/"
+    assert f'href="http://localhost:8000{way_in}"' in got.body.decode()
+    answer = await sync_to_async(client.get)(way_in)
+    assert answer.status_code == 302 and answer.headers["Location"].endswith(f"?next={way_in}")
+    await sync_to_async(client.force_login)(admin)
+    answer = await sync_to_async(client.get)(way_in)
+    assert answer.headers["Location"] == f"/clones/web/ports/{PORT}/open/"
+
+
 async def test_a_ticket_is_good_once_and_for_its_own_port(browser, guest, clone, admin, ticket):
     assert (await browser.get(entering(ticket))).status == 303
     assert (await browser.get(entering(ticket))).status == 401

@@ -14,6 +14,7 @@ from provisioning.going_on import run_cancel, run_keep, run_retry
 from provisioning.models import Run
 from provisioning.output import stream_text, text_of
 from provisioning.services import Order, run_create
+from tests.support.copied_run import beside
 
 pytestmark = pytest.mark.slow
 
@@ -230,4 +231,4 @@ def test_a_run_names_the_revision_that_it_was_ordered_on(ordered, client, admin)
     assert (run.base_reference, run.revision_name) == ("demo", "demo@1")
     client.force_login(admin)
     assert "of demo@1" in page_of(run, client)
-    assert "demo@1</td>" in client.get(f"/runs/compare/?b={run.pk}").content.decode()
+    assert "demo@1</td>" in client.get(f"/runs/compare/?a={beside(run).pk}&b={run.pk}").content.decode()

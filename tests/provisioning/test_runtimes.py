@@ -71,12 +71,28 @@ def test_what_a_revision_has_is_seen_once(on_shell_text, monkeypatch):
     run_carried_out(run.pk)
     assert stream_text(run.pk, "stdout") == "42\n"
     assert phase(run) == ("skipped", "python3 is there")
-    seen = RuntimeFound.objects.get()
+    seen = RuntimeFound.objects.get(runtime__name="python3")
     assert seen.revision == run.clone.revision and seen.path.endswith("python3")
-    monkeypatch.setattr("provisioning.runtimes.looked_for", lambda *_: pytest.fail("it was looked for again"))
+    monkeypatch.setattr(
+        "provisioning.runtimes.looked_for", lambda *_, **__: pytest.fail("it was looked for again")
+    )
     again = on_shell_text("#!/usr/bin/env python3\n# kvm-infra-use: demo\nprint(1)\n", "y.py")
     run_carried_out(again.pk)
     assert stream_text(again.pk, "stdout") == "1\n"
+
+
+def test_the_first_script_of_a_revision_looks_for_all_that_the_site_knows(
+    on_shell_text, frobl, client, admin
+):
+    run = on_shell_text("#!/bin/sh\n# kvm-infra-use: demo\necho here\n", "x.sh")
+    run_carried_out(run.pk)
+    assert phase(run) == ("skipped", "the guest's own shell")
+    seen = {row.runtime.name: row.path for row in RuntimeFound.objects.filter(revision=run.clone.revision)}
+    assert set(seen) == {"rexx", "regina", "sh", "bash", "python3", "frobl"}
+    assert seen["sh"].endswith("/sh") and seen["python3"].endswith("/python3") and seen["frobl"] == ""
+    client.force_login(admin)
+    told = client.get("/bases/demo/").text.partition("<dt>Runtimes</dt>")[2].partition("</dd>")[0]
+    assert "python3" in told and "frobl" not in told.partition("lacks")[0] and "frobl" in told
 
 
 def test_what_is_missing_is_brought_whole_and_calls_the_script(on_shell_text, frobl, home):
@@ -88,7 +104,9 @@ def test_what_is_missing_is_brought_whole_and_calls_the_script(on_shell_text, fr
     assert brought.read_text() == PERLISH and os.access(brought, os.X_OK)
     out = stream_text(run.pk, "stdout")
     assert f"by {brought}\n" in out and out.endswith("last line\n")
-    assert RuntimeFound.objects.get().path == ""  # the revision has none, whatever was brought into a clone
+    assert (
+        RuntimeFound.objects.get(runtime=frobl).path == ""
+    )  # the revision has none, whatever was brought into a clone
 
 
 def test_a_file_that_changed_in_the_store_is_not_brought(on_shell_text, frobl, home):
@@ -106,6 +124,25 @@ def test_one_that_nobody_has_is_left_to_its_shebang(on_shell_text):
     run = on_shell_text("#!/usr/bin/perl\n# kvm-infra-use: demo\nprint 1+1;\n", "x.pl")
     run_carried_out(run.pk)
     assert stream_text(run.pk, "stdout") == "2\n"
+    assert phase(run) == ("skipped", "its first line: /usr/bin/perl")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "#!/usr/bin/env nonesuch\n# kvm-infra-use: demo\n",
+            "status 127: the guest seems to have no nonesuch, and the site knows no runtime of this name",
+        ),
+        ("#!/bin/sh\n# kvm-infra-use: demo\nexit 127\n", "status 127"),
+    ],
+)
+def test_one_that_neither_guest_nor_site_has_is_named(on_shell_text, text, words):
+    run = on_shell_text(text, "x")
+    with pytest.raises(DomainError):
+        run_carried_out(run.pk)
+    run.refresh_from_db()
+    assert run.failure == f"The script ended with exit {words}"
 
 
 def test_an_install_is_a_run_that_brings_it_and_publishes(empty_base, frobl, actor, member_actor):

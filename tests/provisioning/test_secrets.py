@@ -25,6 +25,7 @@ from provisioning.output import Recorder, stream_text
 from provisioning.phases import run_moved
 from provisioning.sealed import HIDDEN, secrets_of
 from provisioning.services import Order, run_again, run_create
+from tests.support.copied_run import beside
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 CANARY = "c4n4ry-0f-4-s3cr3t"
@@ -132,10 +133,11 @@ def test_a_retry_of_a_later_phase_needs_none(run, actor):
 def test_no_page_shows_it(run, admin, client):
     client.force_login(admin)
     form = {"script": SCRIPT.decode(), "param.TOKEN": CANARY, "memory": "lots"}
+    other = beside(run)
     pages = [
         client.get(f"/runs/{run.pk}/"),
         client.get(f"/runs/new/?again={run.pk}"),
-        client.get(f"/runs/compare/?b={run.pk}"),
+        client.get(f"/runs/compare/?a={other.pk}&b={run.pk}"),
         client.get("/audit/"),
         client.post("/runs/parse/", form),
         client.post("/runs/new/", form),

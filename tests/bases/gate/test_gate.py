@@ -94,9 +94,7 @@ def test_what_is_two_formats_at_once_is_refused(folder, name):
         admit(path)
 
 
-@hypothesis_settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fields=st.dictionaries(st.sampled_from(sorted(FIELDS)), st.integers(0, (1 << 64) - 1), max_size=3),
     noise=st.dictionaries(st.integers(0, 600), st.integers(0, 255), max_size=6),
