@@ -1,4 +1,4 @@
-"""Imports: begun here, filled by a browser (`bases.uploads`) or a fetch, led through the gate in the end.
+"""Imports: begun here, filled by a browser (`bases.uploads`), a fetch or a copy, led through the gate.
 
 Example::
 
@@ -21,6 +21,7 @@ from audit.services import Actor, finish, operation
 from bases.digests import checked_digest
 from bases.fetching import Network, internet
 from bases.fetching.network import checked_url
+from bases.imports import import_file
 from bases.models import BaseImage, Import
 from bases.rights import curators_only
 from bases.services import revisable
@@ -84,7 +85,7 @@ def import_begin(wanted: Wanted, *, actor: Actor) -> Import:
                 asked_by=actor.user,
                 audit_entry=op.entry,
             )
-            if wanted.way == Import.Way.URL:
+            if wanted.way != Import.Way.UPLOAD:
                 enqueue(FETCH, arriving.pk)
             ring("imports")
         op.goes_on()
@@ -111,9 +112,13 @@ def way_checked(wanted: Wanted, expected: str) -> None:
             raise DomainError(
                 "This site takes an address only with the image's digest: sha256=…", field="digest"
             )
-    elif not 0 < wanted.size <= settings.COWWEB_IMPORT_MAX_BYTES:
+        return
+    is_path = wanted.way == Import.Way.PATH
+    size = import_file(wanted.file_name, field="path").stat().st_size if is_path else wanted.size
+    if not 0 < size <= settings.COWWEB_IMPORT_MAX_BYTES:
         most = settings.COWWEB_IMPORT_MAX_BYTES
-        raise DomainError(f"size={wanted.size} is not from 1 to {most:,} bytes", field="size")
+        field = "path" if is_path else "size"
+        raise DomainError(f"size={size} is not from 1 to {most:,} bytes", field=field)
 
 
 def import_named(pk: int, actor: Actor) -> Import:
@@ -182,4 +187,5 @@ def origin_of(arriving: Import) -> str:
     """With what was checked of the publisher's word, for an image of the catalogue."""
     if arriving.image_key and arriving.note:
         return f"{arriving.url} ({arriving.note[0].lower()}{arriving.note[1:]})"[:2048]
-    return arriving.url or f"{arriving.file_name} (uploaded)"
+    how = "uploaded" if arriving.way == Import.Way.UPLOAD else "import folder"
+    return arriving.url or f"{arriving.file_name} ({how})"

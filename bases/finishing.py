@@ -1,6 +1,7 @@
 """The work behind an import: fetching it, and leading what came through the gate into the registry."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from django.conf import settings
@@ -12,6 +13,8 @@ from bases.catalogue import image_named
 from bases.digests import mismatch
 from bases.fetching import Fetched, Limits, Stopped, fetched
 from bases.gate import glance
+from bases.gate.opening import opened
+from bases.imports import import_file
 from bases.models import BaseImage, BaseRevision, Import
 from bases.published import digest_published
 from bases.services import Facts, Source, base_begun, base_named, revisable, revision_imported
@@ -20,10 +23,11 @@ from cowweb.live import ring
 from hosts.errors import DriverError
 
 BLOCK = 1 << 20
+COPIED_AT_ONCE = 16 << 20
 
 
 def import_fetched(pk: int) -> None:
-    """Fetches from the beginning; one whose server died is fetched anew."""
+    """Fetches or copies from the beginning; one whose server died is fetched anew."""
     arriving = Import.objects.get(pk=pk)
     if arriving.state != State.RECEIVING:
         return
@@ -31,16 +35,33 @@ def import_fetched(pk: int) -> None:
     try:
         told = Told(arriving, Stopped)
         told(0, 0)
-        expected_found(arriving)
-        limits = Limits(most_bytes=settings.COWWEB_IMPORT_MAX_BYTES)
-        found = fetched(arriving.url, arriving.path, limits, on_progress=told, network=outside.network())
-        as_expected(arriving, found)
+        if arriving.way == Import.Way.PATH:
+            copied(import_file(arriving.file_name, field="path"), arriving.path, told)
+        else:
+            over_network(arriving, told)
     except Stopped:
         ended(arriving, State.CANCELLED, "Cancelled")
     except (DomainError, OSError) as error:
         ended(arriving, State.FAILED, str(error))
     else:
         received_all(arriving)
+
+
+def copied(source: Path, target: Path, told: Told) -> None:
+    """A file of an import folder, whichever way somebody swaps it meanwhile; the copy is what is checked."""
+    with opened(source) as file, target.open("wb") as here:
+        size, done = os.fstat(file.fileno()).st_size, 0
+        while block := file.read(COPIED_AT_ONCE):
+            here.write(block)
+            done += len(block)
+            told(done, size)
+
+
+def over_network(arriving: Import, told: Told) -> None:
+    expected_found(arriving)
+    limits = Limits(most_bytes=settings.COWWEB_IMPORT_MAX_BYTES)
+    found = fetched(arriving.url, arriving.path, limits, on_progress=told, network=outside.network())
+    as_expected(arriving, found)
 
 
 def expected_found(arriving: Import) -> None:

@@ -48,6 +48,13 @@ class UrlForm(ImportForm):
     field_order = ("url", "name", "digest")
 
 
+class PathForm(ImportForm):
+    """A file that somebody with access to the host put into an import folder."""
+
+    path = forms.CharField(label="File", max_length=255)
+    field_order = ("path", "name", "digest")
+
+
 class UploadForm(ImportForm):
     """The file itself comes in chunks, or with the form where there is no script."""
 

@@ -1,4 +1,4 @@
-"""Images on their way in: uploaded by a browser or fetched from an address.
+"""Images on their way in: uploaded by a browser, fetched from an address or copied from an import folder.
 
 An import's state::
 
@@ -28,6 +28,7 @@ class Import(models.Model):
     class Way(models.TextChoices):
         UPLOAD = "upload", "Upload"
         URL = "url", "Address"
+        PATH = "path", "Import folder"
 
     class State(models.TextChoices):
         RECEIVING = "receiving", "Receiving"

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.services import actor_of
 from bases.arrivals import Wanted, import_begin, import_cancel, import_named, outside
 from bases.catalogue import catalogue, image_named
-from bases.forms import ImportForm, UploadForm, UrlForm
+from bases.forms import ImportForm, PathForm, UploadForm, UrlForm
 from bases.models import Import
 from bases.pages import import_context, imports_context
 from bases.reach import publishers_reached
@@ -26,11 +26,11 @@ def import_list(request: HttpRequest) -> HttpResponse:
         curators_only(actor_of(request))
     except ForbiddenError as error:
         return refused(request, error)
-    return imports_page(request, url_form=UrlForm(), upload_form=UploadForm())
+    return imports_page(request)
 
 
 def imports_page(request: HttpRequest, *, status: int = 200, **forms: ImportForm) -> HttpResponse:
-    every = {"url_form": UrlForm(), "upload_form": UploadForm(), **forms}
+    every = {"url_form": UrlForm(), "upload_form": UploadForm(), "path_form": PathForm(), **forms}
     return render(request, "bases/import_list.html", {**imports_context(), **every}, status=status)
 
 
@@ -45,6 +45,12 @@ def refused(request: HttpRequest, error: DomainError) -> HttpResponse:
 def import_url(request: HttpRequest) -> HttpResponse:
     form = UrlForm(request.POST)
     return begun(request, form, "url_form", Import.Way.URL)
+
+
+@require_POST
+def import_path(request: HttpRequest) -> HttpResponse:
+    form = PathForm(request.POST)
+    return begun(request, form, "path_form", Import.Way.PATH)
 
 
 @require_POST
@@ -63,9 +69,9 @@ def begun(request: HttpRequest, form: ImportForm, key: str, way: str) -> HttpRes
             if file := form.cleaned_data.get("file"):
                 parts_received(arriving, offset=0, parts=file.chunks(), actor=actor)
             return went_to(request, "import-detail", pk=arriving.pk)
-    except ForbiddenError as error:
-        return refused(request, error)
     except DomainError as error:
+        if isinstance(error, ForbiddenError) and error.field not in form.fields:
+            return refused(request, error)
         form.add_error(error.field if error.field in form.fields else None, str(error))
     forms: dict[str, ImportForm] = {key: form}
     return imports_page(request, status=422, **forms)
@@ -78,7 +84,7 @@ def wanted(form: ImportForm, way: str) -> Wanted:
         way=way,
         url=data.get("url", ""),
         digest=data["digest"],
-        file_name=data.get("file_name", ""),
+        file_name=data.get("path") or data.get("file_name", ""),
         file_modified=data.get("file_modified") or 0,
         size=data.get("size") or 0,
         facts=form.facts(),

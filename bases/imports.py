@@ -3,11 +3,28 @@
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from django.conf import settings
 
 from cowweb.errors import DomainError, ForbiddenError, NotFoundError
+
+IMAGES = (".qcow2", ".img")
+MOST_OFFERED = 200
+
+
+def images_offered() -> list[str]:
+    """Names of the images below the import folders, as they are typed into a form."""
+    return sorted(islice(images_there(), MOST_OFFERED))
+
+
+def images_there() -> Iterator[str]:
+    for folder in settings.COWWEB_IMPORT_FOLDERS:
+        for path in Path(folder).rglob("*"):
+            if path.suffix in IMAGES and path.is_file():
+                yield str(path.relative_to(folder))
 
 
 def import_file(text: str, *, field: str) -> Path:

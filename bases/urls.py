@@ -6,6 +6,7 @@ urlpatterns = [
     path("bases/", views.base_list, name="base-list"),
     path("bases/_imports/", import_views.import_list, name="import-list"),
     path("bases/_imports/_url/", import_views.import_url, name="import-url"),
+    path("bases/_imports/_path/", import_views.import_path, name="import-path"),
     path("bases/_imports/_upload/", import_views.import_upload, name="import-upload"),
     path("bases/_imports/<int:pk>/", import_views.import_detail, name="import-detail"),
     path("bases/_imports/<int:pk>/chunk/", import_views.import_chunk, name="import-chunk"),

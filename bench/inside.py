@@ -6,6 +6,7 @@ Prints JSON. The environment says which site is meant.
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import sys
 import time
@@ -17,6 +18,7 @@ from typing import Any
 
 import django
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cowweb.settings")
 django.setup()
 
 from django.conf import settings  # noqa: E402 - models need the apps

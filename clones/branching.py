@@ -54,13 +54,16 @@ def file_mark(disk: Path) -> str:
     return f"{facts.st_ino}.{facts.st_size}.{facts.st_mtime_ns}"
 
 
-def set_aside(clone: Clone, put: Callable[[Clone, Layer], str] | None = None) -> Layer:
+def set_aside(
+    clone: Clone, put: Callable[[Clone, Layer], str] | None = None, *, to_stream: bool = False
+) -> Layer:
     """The clone's disk becomes a layer, and the clone goes on in an empty one above, put there by `put`."""
     layer = layer_begun(clone)
     try:
         with host_errors("the disk could not be set aside"):
             linked(clone, layer)
-            local_driver().disk_create(next_disk(clone, layer), backing=layer.disk)
+            new = next_disk(clone, layer)
+            local_driver().disk_create(new, backing=layer.disk, to_stream=to_stream)
         kept = (put or put_above)(clone, layer)
     except Exception:
         settled(clone)

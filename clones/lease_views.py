@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
@@ -13,11 +14,12 @@ from clones.forms import LeaseForm, WhomForm
 from clones.leases import lease_extend
 from clones.lending import Whom, clone_share, clone_transfer, clone_unshare
 from clones.models import Clone
-from clones.pages import usable
+from clones.pages import PAGE_ROWS, usable
 from clones.views import clone_or_404
 from cowweb.errors import DomainError
 from cowweb.http import back, told
 from cowweb.signed import signed_in
+from cowweb.wording import moment
 from people import rights
 
 
@@ -28,30 +30,33 @@ def lease_extend_view(request: HttpRequest, name: str) -> HttpResponse:
         told(request, "Hours are a whole number from 1")
         return back(request, "clone-detail", name=name)
     hours = form.cleaned_data["hours"]
-    done(
-        request,
-        lambda: lease_extend(clone=clone, hours=hours, actor=actor_of(request)),
-        f"{name} lasts longer",
-    )
+    done(request, lambda: extended(clone, hours, actor_of(request)))
     return back(request, "clone-detail", name=name)
 
 
-def done(request: HttpRequest, work: Callable[[], object], words: str) -> bool:
-    """Calls the service; how it went is said on the next page."""
+def extended(clone: Clone, hours: int | None, actor: Actor) -> str:
+    ends_at = lease_extend(clone=clone, hours=hours, actor=actor).ends_at
+    return f"{clone.name} lasts until {moment(ends_at)}" if ends_at else f"{clone.name} lasts"
+
+
+def done(request: HttpRequest, work: Callable[[], object], words: str = "") -> bool:
+    """Calls the service; how it went is said on the next page, by default in the words of the work itself."""
     try:
-        work()
+        said = work()
     except DomainError as error:
         told(request, str(error))
         return False
-    messages.success(request, words)
+    messages.success(request, words or str(said))
     return True
 
 
 @require_GET
 def bin_list(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
-    clones = Clone.objects.binned().visible_to(user).for_list()[:200]
-    return render(request, "clones/bin.html", {"clones": usable(clones, user, rights.OWN)})
+    binned = Clone.objects.binned().visible_to(user).for_list()
+    page = Paginator(binned, PAGE_ROWS).get_page(request.GET.get("page"))
+    context = {"clones": usable(page.object_list, user, rights.OWN), "page": page}
+    return render(request, "clones/bin.html", context)
 
 
 def binned_or_404(request: HttpRequest, pk: int) -> Clone:

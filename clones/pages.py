@@ -40,7 +40,7 @@ DENIED_SHOWN = 12
 KNOCK_S, KNOCK_SOON_S = 15, 3  # until the next knock; soon where nobody answers yet
 SETTLE_S = 10.0  # how long a guest that has just come up may be silent on its ports
 CONSOLE_LINES = 200
-FILTERS = ("q", "status", "base", "show", "sort")
+FILTERS = ("q", "whose", "status", "base", "show", "sort")
 SHOWS = [("idle", "Idle"), ("ending", "Lease ends soon")]
 COPIES = 20
 SORTS = {
@@ -64,15 +64,13 @@ def clone_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
         clones = clones.filter(status=status)
     if base:
         clones = clones.filter(revision__base__name=base)
-    clones = shown(clones, query.get("show", ""))
+    clones = shown(held_by(clones, query.get("whose", ""), user), query.get("show", ""))
     sort = query.get("sort", "")
     ordered: Any = sorted_by(clones, sort)  # it is counted and cut, and nothing else
     page = Paginator(ordered, PAGE_ROWS).get_page(query.get("page"))
     keys = list(page.object_list)  # of all that are sorted and passed over, only the keys are read
     found = Clone.objects.for_rows().only(*ROW_FIELDS).in_bulk(keys)
-    kept = {
-        key: value for key, value in query.items() if key in ("q", "status", "base", "show", "sort") and value
-    }
+    kept = {key: value for key, value in query.items() if key in FILTERS and value}
     return {
         "page": page,
         "clones": usable([found[key] for key in keys if key in found], user),
@@ -121,6 +119,26 @@ class LastingLast:
         return [*keys, *lasting.values_list("pk", flat=True)[rest]]
 
 
+def held_by(clones: CloneQuerySet, whose: str, user: User) -> CloneQuerySet:
+    """One's own (`me`), a team's (`team:red`) or a person's (`user:mia`)."""
+    kind, _, name = whose.partition(":")
+    if whose == "me":
+        return clones.filter(owner=user)
+    if kind == "team":
+        return clones.filter(team__name=name)
+    return clones.filter(owner__username=name) if kind == "user" else clones
+
+
+def whose_choices(user: User, chosen: str) -> list[tuple[str, str]]:
+    """To filter by; also what was chosen elsewhere, though it is not among the first."""
+    seen = Team.objects.all() if rights.everywhere(user, rights.SEE) else Team.objects.of(user)
+    names = seen.order_by("name").values_list("name", flat=True)[:TEAMS_OFFERED]
+    choices = [("me", "Mine"), *((f"team:{name}", f"Team {name}") for name in names)]
+    if chosen and chosen not in dict(choices):
+        choices.append((chosen, chosen.partition(":")[2]))
+    return choices
+
+
 def shown(clones: CloneQuerySet, what: str) -> CloneQuerySet:
     """Those that need a decision."""
     if what == "idle":
@@ -150,6 +168,7 @@ def list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
         "base_choices": base_choices(bases),
         "base_filters": base_filters(bases, page["query"].get("base", "")),
         "more_bases": len(usable) > BASES_OFFERED,
+        "whose": whose_choices(user, page["query"].get("whose", "")),
         "statuses": [choice for choice in Clone.Status.choices if choice[0] not in Clone.GONE],
         "shows": SHOWS,
         "binned": Clone.objects.binned().visible_to(user).count(),

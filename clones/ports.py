@@ -21,6 +21,7 @@ from clones.models import Clone
 from clones.specs import record_of
 from cowweb.errors import DomainError
 from cowweb.live import ring
+from hosts.drivers.activity import KNOCKS_FROM
 from hosts.services import local_driver
 from people import rights
 
@@ -90,8 +91,9 @@ def answering(ports: Sequence[int]) -> set[int]:
 
 
 def connection(port: int) -> socket.socket | None:
+    """From an address of its own, so that a page that is left open is not taken for work in the machine."""
     try:
-        return socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S)
+        return socket.create_connection(("127.0.0.1", port), ANSWER_S, source_address=(KNOCKS_FROM, 0))
     except OSError:
         return None
 

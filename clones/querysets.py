@@ -49,7 +49,7 @@ class CloneQuerySet(models.QuerySet["Clone"]):
 
     def for_rows(self) -> "CloneQuerySet":
         """With what a row of a list shows."""
-        return self.select_related("owner", "revision__base", "lease", "activity").order_by("-pk")
+        return self.select_related("owner", "team", "revision__base", "lease", "activity").order_by("-pk")
 
     def for_list(self) -> "CloneQuerySet":
         related = (

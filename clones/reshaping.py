@@ -31,6 +31,7 @@ from clones.branching import (
     linked,
     machine_of,
     next_disk,
+    set_aside,
     settled,
 )
 from clones.busy import busy_with
@@ -89,7 +90,7 @@ def disk_task_done(task_id: int) -> None:
             grounds_checked(clone)
             note = worked(clone, task, progress)
     except Cancelled:
-        task_ended(task, State.CANCELLED, note="Cancelled; nothing was changed")
+        task_ended(task, State.CANCELLED, note="Cancelled; its disk shows what it showed before")
         raise
     except Exception as error:
         task_ended(task, State.FAILED, failure=str(error) or type(error).__name__)
@@ -125,11 +126,12 @@ def flattened(clone: Clone, task: DiskTask, progress: Progress) -> str:
     if record is None:
         rebuilt(clone, task, clone.revision, progress)
         return f"{layers_word(before - 1)} drawn into one on {clone.revision}"
+    driver = local_driver()
     progress.noted(note="QEMU draws the layers into the running disk")
     try:
-        local_driver().disk_stream(
-            record, base=clone.revision.disk.resolve(), on_percent=progress, cancel=progress
-        )
+        if not driver.disk_streams(clone.disk):
+            set_aside(clone, to_stream=True)
+        driver.disk_stream(record, base=clone.revision.disk.resolve(), on_percent=progress, cancel=progress)
     finally:
         grounded(clone)
     return f"{layers_word(before - 1)} drawn into one on {clone.revision}, while it ran"

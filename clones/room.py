@@ -43,15 +43,22 @@ class Room:
         why = f"the site keeps {settings.COWWEB_MAX_CLONES} clones at most"
         return Fit(self.clones_left, fit.memory_bytes, fit.disk_bytes, why)
 
-    def after(self, base: BaseImage, memory_mb: int | None = None, cpus: int | None = None) -> dict[str, Any]:
-        """In words: what is used once one more is made, and how many more fit on the host."""
+    def after(
+        self,
+        base: BaseImage,
+        memory_mb: int | None = None,
+        cpus: int | None = None,
+        count: int | None = None,
+        minutes: int = 0,
+    ) -> dict[str, Any]:
+        """In words: what is used once so many more are made, and how many more fit on the host."""
         size = {"memory_mb": memory_mb or base.memory_mb, "cpus": cpus or base.cpus}
-        words, over = self.left.after(**size) if self.left else ("", False)
+        words, over = self.left.after(**size, count=count or 1, minutes=minutes) if self.left else ("", False)
         fit = self.fit(base, size["memory_mb"])
         return {
             "words": words,
             "over": over,
-            "full": fit.count == 0,
+            "full": fit.count < (count or 1),
             "fit": "" if fit.count >= MANY else fit_words(fit, base.name),
             "why": fit.why,
         }

@@ -22,7 +22,13 @@ from clones.models import Clone
 ROW_FIELDS = (
     *("uuid", "name", "status", "created_at", "changed_at", "ready_at", "saved_at", "memory_mb", "cpus"),
     *("disk_bytes", "forwards", "way", "moment_ms", "disk_ms", "start_ms", "identity_ms", "ready_ms"),
-    *("owner__username", "revision__number", "revision__base__name", "revision__base__ssh_user"),
+    *(
+        "owner__username",
+        "team__name",
+        "revision__number",
+        "revision__base__name",
+        "revision__base__ssh_user",
+    ),
     *("lease__ends_at", "lease__warn_at", "lease__ended_at", "activity__active_at"),
 )
 TEMPLATE = "clones/_clone_row.html"

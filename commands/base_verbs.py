@@ -56,8 +56,9 @@ def list_bases(command: Command, caller: Caller) -> Result:
     usable = BaseImage.objects.visible_to(caller.actor.user).usable().select_related("current")
     bases = [base_entry(base) for base in usable.order_by("name")]
     names = ", ".join(str(base["name"]) for base in bases)
+    many = f"{len(bases)} base image{'' if len(bases) == 1 else 's'}"
     return {
-        "output": f"{len(bases)} base images: {names}" if bases else "No base images yet",
+        "output": f"{many}: {names}" if bases else "No base images yet",
         "count": len(bases),
         "bases": bases,
     }

@@ -6,16 +6,17 @@ from typing import Any
 from django.conf import settings
 
 from bases.references import warning_of
-from clones.actions import clone_pause, clone_resume, snapshot_create, snapshot_restore
+from clones.actions import clone_pause, clone_resume
 from clones.models import Clone
 from clones.named import clone_named
 from clones.saved import state_restore, state_save
 from clones.services import Asked, clone_restart, clone_start, clone_stop, clones_create
+from clones.snapshots import clone_reset, snapshot_create, snapshot_delete, snapshot_restore
 from clones.wanted import Wanted
 from commands.base_verbs import flag, megabytes, number
+from commands.keys import MOST_LEASE
 from commands.language import Command
 from commands.service import Caller, Result
-from commands.verbs import MOST_LEASE
 from cowweb.errors import DomainError
 from cowweb.values import egress_ports, egress_text
 from hosts.jobs import work_or_wait
@@ -109,7 +110,8 @@ def clone_list(command: Command, caller: Caller) -> Result:
     clones = Clone.objects.live().visible_to(caller.actor.user).for_list()
     vms = [machine_entry(one) for one in clones]
     listed = ", ".join(f"{vm['name']} ({vm['status']})" for vm in vms)
-    return {"output": f"{len(vms)} clones: {listed}" if vms else "No clones", "count": len(vms), "vms": vms}
+    many = f"{len(vms)} clone{'' if len(vms) == 1 else 's'}"
+    return {"output": f"{many}: {listed}" if vms else "No clones", "count": len(vms), "vms": vms}
 
 
 def machine_entry(one: Clone) -> dict[str, Any]:
@@ -202,3 +204,15 @@ def restore(command: Command, caller: Caller) -> Result:
     name = command.values["snapshot_name"]
     snapshot_restore(clone=one, name=name, actor=caller.actor)
     return {"output": f"{one.name} is back at {name}", "vm": one.name, "snapshot": name}
+
+
+def delete_snapshot(command: Command, caller: Caller) -> Result:
+    one = clone_named(command.values["name"], caller.actor)
+    name = command.values["snapshot_name"]
+    snapshot_delete(clone=one, name=name, actor=caller.actor)
+    return {"output": f"Snapshot {name} of {one.name} deleted", "vm": one.name, "snapshot": name}
+
+
+def reset(command: Command, caller: Caller) -> Result:
+    one = clone_reset(clone=clone_named(command.values["name"], caller.actor), actor=caller.actor)
+    return {"output": f"{one.name} is as {one.revision} is", "vm": one.name, "base": str(one.revision)}

@@ -10,7 +10,8 @@ Example::
 
 from dataclasses import dataclass
 
-from commands.verbs import VERBS, Verb
+from commands.keys import Verb
+from commands.verbs import VERBS
 from commands.words import Word, words
 
 

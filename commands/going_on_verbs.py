@@ -2,10 +2,10 @@
 
 from commands.base_verbs import flag, number
 from commands.clone_verbs import finished
+from commands.keys import MOST_RUN
 from commands.language import Command
 from commands.run_verbs import followed
 from commands.service import Caller, Result
-from commands.verbs import MOST_RUN
 from provisioning.going_on import run_cancel, run_keep, run_retry
 from provisioning.models import Run
 from provisioning.sending import Sent, run_send

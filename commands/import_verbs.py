@@ -1,4 +1,4 @@
-"""The verbs of imports: by address and out of the catalogue. Uploads are the browser's."""
+"""The verbs of imports: by address, out of the catalogue, from a folder. Uploads are the browser's."""
 
 from bases.arrivals import FETCH, FINISH, Wanted, import_begin, import_cancel, import_named
 from bases.catalogue import Image, catalogue, image_named
@@ -23,9 +23,10 @@ def import_base(command: Command, caller: Caller) -> Result:
     arriving = import_begin(
         Wanted(
             name=values["name"],
-            way=Import.Way.URL,
-            url=image.url if image else values["url"],
+            way=Import.Way.PATH if "path" in values else Import.Way.URL,
+            url=image.url if image else values.get("url", ""),
             image_key=image.key if image else "",
+            file_name=str(caller.file(values["path"], key="path")) if "path" in values else "",
             digest=values.get("digest", ""),
             facts={**of_image(image), **facts_said(values)},
         ),

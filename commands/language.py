@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from commands.completion import complete
-from commands.verbs import VERBS, Key, Verb
+from commands.keys import Key, Verb
+from commands.verbs import VERBS
 from commands.words import Word, words
 from cowweb.errors import DomainError
 from cowweb.values import InvalidValue, shown

@@ -10,9 +10,9 @@ from clones.named import clone_named
 from clones.services import clone_remove
 from commands.base_verbs import flag, number
 from commands.clone_verbs import finished
+from commands.keys import MOST_LEASE, NO_LENGTH
 from commands.language import Command
 from commands.service import Caller, Result
-from commands.verbs import MOST_LEASE, NO_LENGTH
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.wording import moment
 from people.teams import team_named

@@ -3,18 +3,20 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.urls import reverse
 
 from audit.models import AuditEntry
+from bases.imports import images_offered
 from bases.models import BaseImage
 from clones.models import Clone
 from clones.pages import usable
 from clones.room import Room
 from clones.sharing import memory_shared
 from clones.times import times_of
-from cowweb.roles import audits
+from cowweb.roles import administers, audits, curates, sees_everything
 from hosts.capacity import fit_words
+from people.models import Team
 from provisioning.models import Run, Script
 
 CARDS = 8
@@ -85,7 +87,25 @@ def found(user: User, text: str) -> list[dict[str, str]]:
         {"kind": "Run", "name": f"{run.pk} {run.script_name}", "url": reverse("run-detail", args=[run.pk])}
         for run in Run.objects.visible_to(user).filter(script_name__icontains=text).order_by("-pk")[:FOUND]
     ]
+    return hits + people_found(user, text)
+
+
+def people_found(user: User, text: str) -> list[dict[str, str]]:
+    """Teams that one may see; for administrators, who have pages of people, these too."""
+    teams = teams_seen(user).filter(name__icontains=text).order_by("name")[:FOUND]
+    hits = [
+        {"kind": "Team", "name": team.name, "url": reverse("team-detail", args=[team.name])} for team in teams
+    ]
+    if administers(user):
+        named = User.objects.filter(Q(username__icontains=text) | Q(first_name__icontains=text))
+        for person in named.order_by("username")[:FOUND]:
+            name, url = person.get_username(), reverse("person-detail", args=[person.get_username()])
+            hits.append({"kind": "Person", "name": name, "url": url})
     return hits
+
+
+def teams_seen(user: User) -> QuerySet[Team]:
+    return Team.objects.all() if sees_everything(user) else Team.objects.of(user)
 
 
 def names_for(user: User, kind: str, prefix: str) -> list[str]:
@@ -93,8 +113,15 @@ def names_for(user: User, kind: str, prefix: str) -> list[str]:
     if kind == "runs":
         newest = Run.objects.visible_to(user).order_by("-pk").values_list("pk", flat=True)
         return [str(pk) for pk in newest[:RUNS_LOOKED_THROUGH] if str(pk).startswith(prefix)][:FOUND]
+    if kind == "imports":
+        offered = images_offered() if curates(user) else []
+        return [name for name in offered if name.startswith(prefix)][:FOUND]
+    if kind == "people":
+        people = User.objects.filter(username__startswith=prefix).order_by("username")
+        return list(people.values_list("username", flat=True)[:FOUND]) if administers(user) else []
     clones = Clone.objects.live().visible_to(user)
-    queries = {
+    queries: dict[str, QuerySet[Any]] = {
+        "teams": teams_seen(user).filter(name__startswith=prefix).order_by("name"),
         "binned": Clone.objects.binned().visible_to(user).filter(name__startswith=prefix).order_by("-pk"),
         "bases": BaseImage.objects.visible_to(user).usable().filter(name__startswith=prefix).order_by("name"),
         "clones": clones.filter(name__startswith=prefix).order_by("-pk"),

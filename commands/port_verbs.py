@@ -4,9 +4,9 @@ from clones.egress import egress_set
 from clones.named import clone_named
 from clones.ports import port_forward
 from commands.base_verbs import number
+from commands.keys import MOST_LINK, MOST_PORT
 from commands.language import Command
 from commands.service import Caller, Result
-from commands.verbs import MOST_LINK, MOST_PORT
 from cowweb.values import egress_ports, egress_text
 from links.services import LONGEST_HOURS, link_address, link_create, link_of, link_revoke
 

@@ -54,7 +54,10 @@ TARGETS = (
     "session",
 )
 READING = {
+    "help",
     "list_bases",
+    "list_templates",
+    "show_pool",
     "list_revisions",
     "list_images",
     "parse",
@@ -63,6 +66,7 @@ READING = {
     "inspect",
     "list_scripts",
     "list_bin",
+    "list_teams",
     "list_idle",
     "show_script",
     "list_runtimes",

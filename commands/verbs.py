@@ -1,161 +1,73 @@
-"""The verbs of the command language and their keys, as data.
+"""The verbs of the command language, as data: what each is called, says of itself and takes."""
 
-A key's check refuses what can be told from the text alone. Names of things that should exist are left to the
-look-up, so that a wrong one is "not found" and not "invalid".
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from cowweb.values import (
-    InvalidValue,
-    base_reference,
-    egress_ports,
-    machine_name,
-    memory_mb,
-    port_list,
-    script_name,
-    shown,
-    whole_number,
+from commands.keys import (
+    AFTER,
+    ALIAS,
+    BASE,
+    BINNED,
+    CHANNEL,
+    CLONE,
+    COUNT,
+    CPUS,
+    DAYS,
+    DECISION,
+    DEFAULT_OF,
+    EGRESS,
+    FILES,
+    FINDING,
+    FROM,
+    HOURS,
+    LEASE,
+    LEVEL,
+    LIMIT,
+    LINES,
+    LONGER,
+    MEMORY,
+    MOST_LINK,
+    MOST_RUN,
+    NEW_NAME,
+    NEW_RUNTIME,
+    NEW_SCRIPT,
+    NOTE,
+    OF_BASE,
+    OF_TEAM,
+    OF_USER,
+    PARAMETERS,
+    PATH,
+    PHASE,
+    PLACE,
+    PLACE_OR_NONE,
+    POOL,
+    PORT,
+    PORTS,
+    PUBLISH,
+    QUOTA,
+    REQUEST,
+    REVISION,
+    ROLE,
+    RUN,
+    SCRIPT,
+    SECONDS,
+    SESSION,
+    SNAPSHOT,
+    STATE,
+    STORED,
+    TEAM,
+    TEMPLATE,
+    TIMEOUT,
+    USER,
+    VM,
+    WHY,
+    Key,
+    Verb,
+    flag,
+    lease_length,
+    number,
 )
-
-MOST_CPUS = 4096
-MOST_RUN = 10**9
-MOST_CLONES = 1000
-MOST_PORT = 65535
-MOST_HOURS = 720
-MOST_LINK = 999_999_999
-MOST_LEASE = 87_600
-NO_LENGTH = "none"
-MOST_LINES = 100_000
-MOST_REVISIONS = 1_000_000
-MOST_TIMEOUT_MS = 86_400_000
-MOST_TIMEOUT_S = 86_400
-FLAG_WORDS = ("true", "false")
-AFTER_WORDS = ("stop", "keep", "remove")
-PHASES = (
-    *("parse", "allocate", "clone", "start", "ready", "runtime", "script", "checks", "snapshot"),
-    *("publish", "release"),
-)
-CHANNELS = ("agent", "ssh", "qga")
-PATHS = ("cold", "memory", "spare")
-DECISIONS = ("adopt", "remove", "leave")
-FINDING_STATES = ("waiting", "quarantined", "repaired", "resolved")
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """`form` is how its value is written; `names` says which objects it names, `words` its only values."""
-
-    name: str
-    form: str
-    check: Callable[[str], object] | None = None
-    words: tuple[str, ...] = ()
-    names: str = ""
-
-    @property
-    def is_flag(self) -> bool:
-        return self.words == FLAG_WORDS
-
-
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """`either` keys stand for each other: exactly one is given. With `keeps_extra`, unknown keys are kept."""
-
-    name: str
-    summary: str
-    required: tuple[Key, ...] = ()
-    optional: tuple[Key, ...] = ()
-    either: tuple[Key, ...] = ()
-    keeps_extra: bool = False
-
-    @property
-    def keys(self) -> dict[str, Key]:
-        return {key.name: key for key in (*self.either, *self.required, *self.optional)}
-
-    @property
-    def missing(self) -> str:
-        """What is said where a required key is missing."""
-        names = [key.name for key in (self.either[:1] or self.required)]
-        listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-        return f"{self.name} requires {listed} parameter{'s' if len(names) > 1 else ''}"
-
-
-def number(what: str, most: int) -> Callable[[str], object]:
-    return lambda text: whole_number(text, least=1, most=most, what=what)
-
-
-def lease_length(text: str) -> object:
-    return text if text == NO_LENGTH else number("a number of hours, or none", MOST_LEASE)(text)
-
-
-def one_of(words: tuple[str, ...]) -> Callable[[str], object]:
-    def check(text: str) -> object:
-        if text not in words:
-            raise InvalidValue(
-                f"{shown(text)} is not known here: write {', '.join(words[:-1])} or {words[-1]}"
-            )
-        return text
-
-    return check
-
-
-def flag(name: str) -> Key:
-    return Key(name, "true", one_of(FLAG_WORDS), words=FLAG_WORDS)
-
-
-NEW_NAME = Key("name", "NAME", machine_name)
-CLONE = Key("name", "NAME", names="clones")
-BINNED = Key("name", "NAME", names="binned")
-VM = Key("vm", "NAME", names="clones")
-BASE = Key("base", "NAME", names="bases")
-FROM = Key("from", "CLONE", names="clones")
-SCRIPT = Key("script", "NAME-OR-PATH", names="scripts")
-STORED = Key("name", "NAME", names="scripts")
-NEW_SCRIPT = Key("name", "NAME", script_name)
-NEW_RUNTIME = Key("name", "NAME", names="runtimes")
-SNAPSHOT = Key("snapshot_name", "NAME", names="snapshots")
-MEMORY = Key("memory", "2G", memory_mb)
-CPUS = Key("cpus", "2", number("a number of cpus", MOST_CPUS))
-COUNT = Key("count", "3", number("a number of clones", MOST_CLONES))
-PATH = Key("path", "cold", one_of(PATHS), words=PATHS)
-EGRESS = Key("egress_ports", "443,8080", egress_ports)
-PORT = Key("port", "8080", number("a TCP port", MOST_PORT))
-HOURS = Key("hours", "24", number("a number of hours", MOST_HOURS))
-LEASE = Key("lease", "24", number("a number of hours", MOST_LEASE))
-LONGER = Key("hours", "24", number("a number of hours", MOST_LEASE))
-USER = Key("user", "NAME")
-TEAM = Key("team", "NAME")
-LEVEL = Key("level", "use", one_of(("read", "use")), words=("read", "use"))
-LINES = Key("lines", "50", number("a number of lines", MOST_LINES))
-TIMEOUT = Key("timeout", "30000", number("a time in ms", MOST_TIMEOUT_MS))
-RUN = Key("run", "12", number("a run's number", MOST_RUN), names="runs")
-AFTER = Key("after", "stop", one_of(AFTER_WORDS), words=AFTER_WORDS)
-PUBLISH = Key("publish", "BASE", machine_name, names="bases")
-CHANNEL = Key("channel", "ssh", one_of(CHANNELS), words=CHANNELS)
-PHASE = Key("phase", "script", one_of(PHASES), words=PHASES)
-PORTS = Key("ports", "80,443", port_list)
-SECONDS = Key("timeout", "120", number("a time in seconds", MOST_TIMEOUT_S))
-PARAMETERS = Key("parameters", "'--name value NAME=value'")
-REVISION = Key("to", "2", number("a revision", MOST_REVISIONS))
-FINDING = Key("finding", "7", number("a finding", MOST_LINK))
-DECISION = Key("decision", "leave", one_of(DECISIONS), words=DECISIONS)
-STATE = Key("state", "waiting", one_of(FINDING_STATES), words=FINDING_STATES)
-OF_BASE = Key("base", "BASE[@REVISION]", base_reference, names="bases")
-ALIAS = Key("alias", "next")
-WHY = Key("why", "'TEXT'")
-QUOTAS = ("clones", "running", "vcpus", "memory", "disk", "spares", "run_minutes")
-QUOTA = Key("quota", "memory", one_of(QUOTAS), words=QUOTAS)
-LIMIT = Key("limit", "16G")
-OF_USER = Key("user", "NAME")
-OF_TEAM = Key("team", "NAME")
-DEFAULT_OF = Key("default_of", "people", one_of(("people", "teams")), words=("people", "teams"))
-REQUEST = Key("request", "7", number("a request's number", MOST_RUN))
-NOTE = Key("note", "TEXT")
-SESSION = Key("session", "7", number("a session's number", MOST_LINK))
-FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
+from cowweb.values import base_reference, machine_name
 
 TABLE = (
+    Verb("help", "every verb, or one with its keys", (), (Key("verb", "VERB"),)),
     Verb(
         "register_base",
         "inspect an image, copy it into the store, register it",
@@ -166,13 +78,13 @@ TABLE = (
     Verb("list_bases", "every base you may clone"),
     Verb(
         "import_base",
-        "fetch an image over https, or a well-known one, and register it",
+        "bring an image in, over https or from an import folder, and register it",
         (NEW_NAME,),
         (
             *(Key("digest", "sha256:HEX"), MEMORY, CPUS, Key("ssh_user", "NAME")),
             *(Key("os", "TEXT"), Key("description", "TEXT")),
         ),
-        (Key("url", "https://HOST/PATH"), Key("image", "debian-12")),
+        (Key("url", "https://HOST/PATH"), Key("image", "debian-12"), Key("path", "PATH", names="imports")),
     ),
     Verb("cancel_import", "end an import", (Key("import", "3", number("an import's number", MOST_RUN)),)),
     Verb("list_images", "the well-known images that can be imported"),
@@ -200,6 +112,11 @@ TABLE = (
         "open a base to everyone, to teams or to curators alone",
         (BASE, Key("for", "TEAMS")),
     ),
+    Verb("list_templates", "a base's templates, which instant clones go on from", (BASE,)),
+    Verb("build_template", "have a template built before anyone asks", (BASE,), (MEMORY, CPUS)),
+    Verb("retire_template", "let no new clone go on from a template", (TEMPLATE,)),
+    Verb("show_pool", "a base's pool: how many spares wait, and how many are kept", (BASE,)),
+    Verb("set_pool", "say how many spares of a base are kept", (BASE,), POOL),
     Verb(
         "clone",
         "make a copy-on-write clone of a base or of another clone",
@@ -282,7 +199,9 @@ TABLE = (
     Verb("share_port", "make a link to a clone's port, to give away", (CLONE, PORT), (HOURS,)),
     Verb("revoke_link", "end such a link", (CLONE, Key("link", "7", number("a link", MOST_LINK)))),
     Verb("snapshot", "take a disk snapshot of a clone", (CLONE, Key("snapshot_name", "NAME"))),
-    Verb("restore", "bring a clone's disk back to a snapshot", (CLONE, SNAPSHOT)),
+    Verb("restore", "bring a stopped clone's disk back to a snapshot", (CLONE, SNAPSHOT)),
+    Verb("delete_snapshot", "give a snapshot up", (CLONE, SNAPSHOT)),
+    Verb("reset", "bring a stopped clone's disk back to its base", (CLONE,)),
     Verb("flatten", "have a clone's disk stand on its base alone", (CLONE,)),
     Verb(
         "promote",
@@ -317,6 +236,12 @@ TABLE = (
     Verb("approve", "give what a request asks for", (REQUEST,), (NOTE,)),
     Verb("refuse", "refuse a request, or end early what it gave", (REQUEST, NOTE)),
     Verb("withdraw_request", "take back your own request", (REQUEST,)),
+    Verb("list_teams", "the teams that you may see"),
+    Verb("create_team", "make a team", (NEW_NAME,), (Key("description", "TEXT"),)),
+    Verb("remove_team", "end a team that never had clones", (Key("name", "TEAM", names="teams"),)),
+    Verb("set_member", "give somebody a place in a team, or none", (TEAM, USER, PLACE_OR_NONE)),
+    Verb("set_role", "say what a person is on the site", (USER, ROLE)),
+    Verb("invite", "make a link that leads to an account", (), (TEAM, PLACE, Key("whom", "TEXT"), DAYS)),
     Verb("list_sessions", "where you, or a person, are signed in", optional=(USER,)),
     Verb("end_session", "sign out one browser, or a person everywhere", either=(SESSION, USER)),
     Verb("disable_user", "keep a person out, at once and everywhere", (USER,)),

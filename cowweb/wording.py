@@ -16,6 +16,7 @@ UNKNOWN = "\N{EN DASH}"
 SECOND_MS = 1000
 MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
+ALMOST = 0.05  # what ends in 6 days and 23 hours ends in 7 days
 AGES = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
 
@@ -52,15 +53,15 @@ def duration(ms: float | None) -> str:
 
 
 def ago(then: datetime, now: datetime) -> str:
-    """How long ago, or how long until, in its largest whole unit."""
+    """How long ago, or how long until, in its largest whole unit; one that is to come may lack a little."""
     seconds = (now - then).total_seconds()
     distance = abs(seconds)
     if distance < 5:
         return "just now"
     number, unit = int(distance), "second"
     for length, name in AGES:
-        if distance >= length:
-            number, unit = int(distance // length), name
+        if whole := int(distance / length + (ALMOST if seconds < 0 else 0)):
+            number, unit = whole, name
             break
     words = f"{number} {unit}" if number == 1 else f"{number} {unit}s"
     return f"{words} ago" if seconds > 0 else f"in {words}"

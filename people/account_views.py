@@ -14,9 +14,10 @@ from audit.services import actor_of
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.http import status_of, told, went_to
 from cowweb.signed import signed_in
+from people.accounts import Newcomer
 from people.door_views import sso_name
 from people.forms import JoinForm, SettingsForm, TokenForm
-from people.invitations import Account, invitation_accept, invitation_join, invitation_of
+from people.invitations import invitation_accept, invitation_join, invitation_of
 from people.models import Token
 from people.pages import settings_context, tokens_context
 from people.persons import person_named, settings_set
@@ -101,7 +102,7 @@ def join(request: HttpRequest, secret: str) -> HttpResponse:
     form = JoinForm(request.POST) if request.method == "POST" else None
     if form and form.is_valid():
         try:
-            return entered(request, secret, Account(**form.cleaned_data))
+            return entered(request, secret, Newcomer(**form.cleaned_data))
         except DomainError as error:
             form.add_error(error.field if error.field in form.fields else None, str(error))
     context = {"invitation": invitation, "form": form, "secret": secret, **other_ways()}
@@ -113,6 +114,6 @@ def other_ways() -> dict[str, object]:
     return {"sso_name": sso_name(), "by_directory": bool(settings.COWWEB_LDAP_URL)}
 
 
-def entered(request: HttpRequest, secret: str, account: Account) -> HttpResponse:
-    user = invitation_accept(secret, account, origin=actor_of(request))
+def entered(request: HttpRequest, secret: str, newcomer: Newcomer) -> HttpResponse:
+    user = invitation_accept(secret, newcomer, origin=actor_of(request))
     return redirect(proved(request, user, "invitation", reverse("overview")))

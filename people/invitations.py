@@ -3,24 +3,22 @@
 Example::
 
     invitation, secret = invitation_make(Guest(team=team, role="member"), actor=actor)
-    user = invitation_accept(secret, Account("mia", "a-long-password"), origin=actor_of(request))
+    user = invitation_accept(secret, Newcomer("mia", "a-long-password"), origin=actor_of(request))
 """
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.contrib.auth.models import User
-from django.contrib.auth.validators import UnicodeUsernameValidator
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from audit.services import Actor, operation
-from cowweb.errors import ConflictError, DomainError, ForbiddenError, NameTakenError, NotFoundError
+from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
 from cowweb.live import ring
 from people import secret as secrets
-from people.models import Invitation, Membership, Person, Team
-from people.passwords import accepted as password_accepted
+from people.accounts import Newcomer, account_made
+from people.models import Invitation, Membership, Team
 from people.rights import OWN, require_administrator, require_team
 from people.teams import NO_PLACE, placed
 
@@ -36,15 +34,6 @@ class Guest:
     role: str = Membership.Role.MEMBER
     whom: str = ""
     days: int = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What a newcomer chooses."""
-
-    name: str
-    password: str
-    full_name: str = ""
 
 
 def invitation_make(guest: Guest, *, actor: Actor) -> tuple[Invitation, str]:
@@ -101,34 +90,22 @@ def invitation_withdraw(*, invitation: Invitation, actor: Actor) -> None:
         ring("people")
 
 
-def invitation_accept(secret: str, account: Account, *, origin: Actor) -> User:
+def invitation_accept(secret: str, newcomer: Newcomer, *, origin: Actor) -> User:
     """Makes the newcomer's account. `origin` says from where; who acts is the newcomer."""
     invitation = invitation_of(secret)
     try:
-        return accepted(invitation, account, origin)
+        return accepted(invitation, newcomer, origin)
     except DomainError:
         with operation(origin, "accept_invitation", target=str(invitation)):
             raise
 
 
-def accepted(invitation: Invitation, account: Account, origin: Actor) -> User:
+def accepted(invitation: Invitation, newcomer: Newcomer, origin: Actor) -> User:
     """Account, place and entry come to be at once or not at all."""
-    checked(account)
-    try:
-        with transaction.atomic():
-            user = account_made(account)
-            with operation(replace(origin, user=user), "accept_invitation", target=str(invitation)):
-                used(invitation, user)
-    except IntegrityError:
-        raise NameTakenError(
-            f"There is a user {account.name} already: choose another name", field="name"
-        ) from None
-    return user
-
-
-def account_made(account: Account) -> User:
-    user = User.objects.create_user(account.name, password=account.password, first_name=account.full_name)
-    Person.objects.create(user=user)
+    with transaction.atomic():
+        user = account_made(newcomer)
+        with operation(replace(origin, user=user), "accept_invitation", target=str(invitation)):
+            used(invitation, user)
     return user
 
 
@@ -152,18 +129,3 @@ def used(invitation: Invitation, user: User) -> None:
     if invitation.team:
         placed(invitation.team, user, invitation.role)
     ring("people")
-
-
-def checked(account: Account) -> None:
-    """The site's rules for names and passwords, at their fields."""
-    name_checked(account.name)
-    password_accepted(account.password, User(username=account.name))
-
-
-def name_checked(name: str) -> None:
-    try:
-        UnicodeUsernameValidator()(name)
-    except ValidationError:
-        raise DomainError(
-            f"{name!r} is not a user name: write letters, digits and @ . + - _", field="name"
-        ) from None

@@ -15,14 +15,16 @@ import ldap3
 from django.conf import settings
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ldap3.core.exceptions import LDAPException
 from ldap3.utils.conv import escape_filter_chars
 
 from audit.services import SYSTEM, Actor, actor_of, operation
-from people.models import Identity, Person
+from cowweb.errors import DomainError
+from people.accounts import Newcomer, account_made
+from people.models import Identity
 
 logger = logging.getLogger(__name__)
 TIMEOUT_S = 10
@@ -88,8 +90,8 @@ def person_of(username: str, name: str, origin: Actor) -> User | None:
     if known is None:
         try:
             known = person_made(username, {"issuer": issuer, "subject": name.lower()[:255]}, origin)
-        except IntegrityError:
-            logger.warning("The directory's %s has no account here: the name belongs to another", username)
+        except DomainError as error:
+            logger.warning("The directory's %s has no account here: %s", username, error)
             return None
     Identity.objects.filter(pk=known.pk).update(used_at=timezone.now())
     return known.user if known.user.is_active else None
@@ -98,7 +100,6 @@ def person_of(username: str, name: str, origin: Actor) -> User | None:
 def person_made(username: str, key: dict[str, str], origin: Actor) -> Identity:
     """Account, identity and entry at once: they may not come in yet, for want of a second factor."""
     with transaction.atomic():
-        user = User.objects.create_user(username)
-        Person.objects.create(user=user)
+        user = account_made(Newcomer(username))
         with operation(replace(origin, user=user), "make_account", target=f"user:{username}", params=key):
             return Identity.objects.create(user=user, **key)

@@ -42,15 +42,16 @@ def people_context(user: User, query: Mapping[str, str] | None = None) -> dict[s
     return context
 
 
-def team_context(team: Team, user: User) -> dict[str, Any]:
-    """Who is in a team; for its owners also who is asked in, and its programs."""
+def team_context(team: Team, user: User, number: str | None = None) -> dict[str, Any]:
+    """Who is in a team, a page at a time; for its owners also who is asked in, and its programs."""
     runs_it = administers(user) or is_in(user, team, OWN)
     programs = team.memberships.filter(user__person__is_service=True).select_related("user")
+    people = team.memberships.exclude(user__person__is_service=True).select_related("user")
+    page = Paginator(people.order_by("user__username"), PAGE_ROWS).get_page(number)
     return {
         "team": team,
-        "memberships": team.memberships.exclude(user__person__is_service=True)
-        .select_related("user")
-        .order_by("user__username"),
+        "page": page,
+        "memberships": page.object_list,
         "places": Membership.Role.choices,
         "runs_it": runs_it,
         "is_administrator": administers(user),

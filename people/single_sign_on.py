@@ -19,8 +19,6 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.django_client import OAuth
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.contrib.auth.validators import UnicodeUsernameValidator
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -28,8 +26,10 @@ from joserfc.errors import JoseError
 
 from audit.services import Actor, operation
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NameTakenError, NotFoundError
+from people import accounts
+from people.accounts import Newcomer
 from people.invitations import used
-from people.models import Identity, Invitation, Person
+from people.models import Identity, Invitation
 
 TIMEOUT_S = 10
 WRONG = (AuthlibBaseError, JoseError, requests.RequestException, ValueError, KeyError)
@@ -144,16 +144,13 @@ def key(claims: dict[str, Any]) -> dict[str, str]:
 def account_made(name: str, claims: dict[str, Any]) -> Identity:
     """A member without a password. A name that is taken stays whose it is."""
     try:
-        UnicodeUsernameValidator()(name)
-        with transaction.atomic():
-            user = User.objects.create_user(name[:150], first_name=str(claims.get("name", ""))[:150])
-            Person.objects.create(user=user)
-            return Identity.objects.create(user=user, **key(claims))
-    except ValidationError:
-        raise DomainError(f"{name!r} is no user name for this site: ask for an invitation") from None
-    except IntegrityError:
+        user = accounts.account_made(Newcomer(name, full_name=str(claims.get("name", ""))))
+        return Identity.objects.create(user=user, **key(claims))
+    except NameTakenError:
         words = f"There is a user {name} here already: if that is you, sign in and connect it under Settings"
         raise NameTakenError(words) from None
+    except DomainError:
+        raise DomainError(f"{name!r} is no user name for this site: ask for an invitation") from None
 
 
 def identity_connected(claims: dict[str, Any], *, user: User, actor: Actor) -> None:

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from audit.services import Actor, operation
-from cowweb.errors import ConflictError, DomainError, ForbiddenError, NameTakenError
+from cowweb.errors import ConflictError, DomainError, ForbiddenError
 from cowweb.values import InvalidValue, machine_name
 from people import secret as secrets
-from people.models import Membership, Person, Team, Token
+from people.accounts import Newcomer, account_made
+from people.models import Membership, Team, Token
 from people.rights import OWN, is_in, require_team
 
 LONGEST_DAYS = 3650
@@ -106,11 +107,7 @@ def service_account_make(*, name: str, team: Team, actor: Actor) -> User:
             machine_name(name)
         except InvalidValue as error:
             raise DomainError(str(error), field="name") from None
-        try:
-            with transaction.atomic():
-                user = User.objects.create_user(name)  # no password: it cannot sign in to the pages
-                Person.objects.create(user=user, is_service=True, default_team=team)
-                Membership.objects.create(team=team, user=user, role=Membership.Role.MEMBER)
-        except IntegrityError:
-            raise NameTakenError(f"There is a user {name} already", field="name") from None
+        with transaction.atomic():
+            user = account_made(Newcomer(name, program_of=team))
+            Membership.objects.create(team=team, user=user, role=Membership.Role.MEMBER)
         return user

@@ -54,7 +54,7 @@ def team_detail(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def team_page(request: HttpRequest, team: Team, *, status: int = 200, **more: object) -> HttpResponse:
-    context = {**team_context(team, signed_in(request)), **more}
+    context = {**team_context(team, signed_in(request), request.GET.get("page")), **more}
     return render(request, "people/team_detail.html", context, status=status)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from cowweb.errors import HostFullError, QuotaError
 from pools.demand import wanted_spares
 from pools.models import Pool, Spare, Template
-from pools.services import template_for
+from pools.services import template_for, template_wanted
 from pools.spares import spare_filled, spare_wanted, spares_given_up
 
 Status = Spare.Status
@@ -37,13 +37,27 @@ def pool_refilled(pool: Pool) -> int:
     spares_given_up(ready.filter(ready_at__lt=now - timedelta(seconds=pool.age_limit_s)), TOO_OLD)
     spares_given_up(ready.exclude(template=template) if template else ready, OTHER_TEMPLATE)
     spares_given_up(ready.order_by("-pk")[wanted:], NOT_NEEDED)
-    if template is None or not may_fill(pool, template, wanted):
+    if template is None:
+        template_begun(pool)
+        return 0
+    if not may_fill(pool, template, wanted):
         return 0
     try:
         spare_wanted(template)
     except (HostFullError, QuotaError):
         return 0  # as soon as there is room again
     return 1
+
+
+def template_begun(pool: Pool) -> None:
+    """A revision that became the current one has its template built before anyone asks for a clone of it. One
+    that failed, or that a curator retired, is left to the next clone or to a curator."""
+    base = pool.base
+    if base.current is None or not pool.minimum:
+        return
+    machine = {"memory_mb": base.memory_mb, "cpus": base.cpus}
+    if not base.current.templates.filter(**machine).exists():
+        template_wanted(base.current, **machine)
 
 
 def may_fill(pool: Pool, template: Template, wanted: int) -> bool:

@@ -19,6 +19,7 @@ from provisioning.header.params import FLAGS
 from provisioning.machine_asked import rows_asked, rows_used, wishes_read
 from provisioning.models import Run, RunPhase, Script
 from provisioning.sending import takes_input
+from provisioning.usage import minutes
 
 PAGE_ROWS = 50
 
@@ -108,6 +109,7 @@ def asked_context(
         "base": base,
         "memory_asked": read.get("memory") or header.memory_mb,
         "cpus_asked": read.get("cpus") or header.cpus,
+        "minutes_asked": minutes(read.get("timeout") or header.timeout_s),
         "reference": reference,
         "is_empty": not text.strip(),
         "base_missing": bool(name) and base is None,

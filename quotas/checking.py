@@ -99,9 +99,10 @@ def account_for(holder: Holder) -> Account:
 def over(account: Account, quota: str, used: int, most: int, asked: int) -> QuotaError:
     more = f"{in_words(quota, asked)} more {'was' if asked == 1 or quota in SIZES else 'were'} asked for"
     left = in_words(quota, max(most - used, 0)) if most > used else "nothing"
+    are = "is" if most - used <= 1 or quota in SIZES else "are"
     error = QuotaError(
         f"Over quota: {account} uses {in_words(quota, max(used, 0))} of {in_words(quota, most)} "
-        f"{NOUNS[Quota(quota)]}, and {more}; {left} is left. A request can be made for more",
+        f"{NOUNS[Quota(quota)]}, and {more}; {left} {are} left. A request can be made for more",
         field=FIELDS.get(Quota(quota), ""),
     )
     error.facts = {

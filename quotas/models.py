@@ -82,6 +82,9 @@ class RaiseQuerySet(models.QuerySet["Raise"]):
         """Its time alone ends one, whether anyone looks or not."""
         return self.filter(state=Raise.State.APPROVED, until__gt=timezone.now())
 
+    def waiting(self) -> "RaiseQuerySet":
+        return self.filter(state=Raise.State.ASKED, until__gt=timezone.now())
+
     def for_list(self) -> "RaiseQuerySet":
         related = ("account__user", "account__team", "asked_by", "decided_by")
         return self.select_related(*related).order_by("-pk")

@@ -7,15 +7,19 @@ Example::
 """
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.services import SYSTEM, Actor, operation
 from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
 from cowweb.live import ring
+from cowweb.roles import administers
 from people.models import Membership
 from people.rights import SEE, USE, everywhere, is_in
 from quotas.amounts import NOUNS, in_words
@@ -26,6 +30,8 @@ from quotas.usage import holder_of
 
 State = Raise.State
 WHY_CHARACTERS = 500
+WAITING_KEY = "quotas.waiting"
+WAITING_KEPT_S = 60  # as long as another process may not know of a new one
 
 
 def raises_for(actor: Actor) -> RaiseQuerySet:
@@ -35,10 +41,33 @@ def raises_for(actor: Actor) -> RaiseQuerySet:
     if user is None or everywhere(user, SEE):
         return found
     places = Membership.objects.filter(user=user)
-    owned = places.filter(role=Membership.Role.OWNER).values("team")
-    workers = Membership.objects.filter(team__in=owned).exclude(role=Membership.Role.VIEWER).values("user")
     mine = Q(account__user=user) | Q(asked_by=user) | Q(account__team__in=places.values("team"))
-    return found.filter(mine | Q(account__user__in=workers))
+    return found.filter(mine | Q(account__user__in=workers_under(user)))
+
+
+def waiting_for(user: User) -> int:
+    """How many requests this person is to decide. Every page asks, so that there are none is kept."""
+    every: int | None = cache.get(WAITING_KEY)
+    if every is None:
+        every = Raise.objects.waiting().count()
+        cache.set(WAITING_KEY, every, WAITING_KEPT_S)
+    if not every:
+        return 0
+    waiting = Raise.objects.waiting()
+    if not administers(user):
+        waiting = waiting.filter(account__user__in=workers_under(user)).exclude(account__user=user)
+    return waiting.count()
+
+
+def waiting_changed() -> None:
+    transaction.on_commit(partial(cache.delete, WAITING_KEY))
+
+
+def workers_under(user: User) -> QuerySet[Membership, int]:
+    """Who works in a team that this person owns."""
+    owned = Membership.objects.filter(user=user, role=Membership.Role.OWNER).values("team")
+    workers = Membership.objects.filter(team__in=owned).exclude(role=Membership.Role.VIEWER)
+    return workers.values_list("user", flat=True)
 
 
 def raise_named(pk: int, actor: Actor) -> Raise:
@@ -70,6 +99,7 @@ def raise_request(
             request = Raise.objects.create(
                 account=account, quota=quota, most=most, until=until, why=why.strip(), asked_by=actor.user
             )
+            waiting_changed()
             ring("quotas")
         return request
 
@@ -96,6 +126,7 @@ def raise_moved(request: Raise, *, to: str, since: str, **fields: Any) -> None:
         if not Raise.objects.filter(pk=request.pk, state=since).update(state=to, **fields):
             request.refresh_from_db(fields=["state"])
             raise ConflictError(f"Request {request.pk} is {request.state}; that is not possible now")
+        waiting_changed()
         ring("quotas")
     request.refresh_from_db()
 

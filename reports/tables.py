@@ -29,7 +29,7 @@ REASON_CHARACTERS = 160
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`kind` says how its values are written: text, number, bytes, mib, hours or when."""
+    """`kind` says how its values are written (text, number, bytes, mib, hours, when, status), or where to."""
 
     label: str
     kind: str = "text"
@@ -88,7 +88,12 @@ def holdings(user: User, days: int, rows: int = ROWS) -> Table:
         "Who holds what",
         "Nobody holds a clone.",
         (
-            *(Column("Owner"), Column("Team"), Column("Clones", "number"), Column("Running", "number")),
+            *(
+                Column("Owner", "owner"),
+                Column("Team", "team"),
+                Column("Clones", "number"),
+                Column("Running", "number"),
+            ),
             *(Column("Memory", "mib"), Column("Disk", "bytes")),
         ),
         [
@@ -139,7 +144,7 @@ def idle(user: User, days: int, rows: int = ROWS) -> Table:
         for one in found
     ]
     columns = (
-        *(Column("Clone", "clone"), Column("Owner"), Column("Team"), Column("Base")),
+        *(Column("Clone", "clone"), Column("Owner", "owner"), Column("Team", "team"), Column("Base", "base")),
         *(Column("Memory", "mib"), Column("Idle since", "when"), Column("Before that")),
     )
     return Table("idle", "Idle machines", "Every machine that runs is at work.", columns, cells)
@@ -167,7 +172,7 @@ def images(user: User, days: int, rows: int = ROWS) -> Table:
         for pk, name, status, revision, number, made in found
     ]
     columns = (
-        *(Column("Base", "base"), Column("Revision"), Column("Status"), Column("Made", "when")),
+        *(Column("Base", "base"), Column("Revision"), Column("Status", "status"), Column("Made", "when")),
         *(Column("Days", "number"), Column("Clones", "number"), Column("On older revisions", "number")),
     )
     return Table("images", "Image age", "There is no image yet.", columns, cells, drawn=4)

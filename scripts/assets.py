@@ -27,7 +27,7 @@ FILES = {
 }
 ICON_NAMES = """
 activity adjustments alert-circle alert-triangle archive arrow-back-up arrow-bar-to-down arrow-down
-arrow-left arrow-right arrow-up arrows-left-right bolt box brand-debian camera check chevron-down
+arrow-left arrow-right arrow-up arrows-left-right bolt box brand-debian camera chart-bar check chevron-down
 chevron-left chevron-right circle-check circle-dashed circle-minus circle-x clock clock-exclamation
 clock-hour-4 clock-pause copy cpu database device-desktop dots dots-vertical download external-link eye
 file-code file-diff file-upload filter flame folder gauge git-fork hand-stop heart-rate-monitor help-circle

@@ -5,20 +5,26 @@ A number that changes is a decision: run with `COWWEB_NEW_QUERY_COUNTS=1`, look 
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from audit.services import operation
 from bases.models import AliasMove, BaseAlias, BaseImage, BaseRevision, Import, RevisionMove
 from clones.models import Clone, Snapshot
 from hosts.services import host_look, local_host
+from people.models import Invitation, Membership, Passkey, Person, Team, Token, Visit
 from provisioning.library import Draft, script_save
 from provisioning.models import Run, RunPhase
 from provisioning.output import Recorder
+from quotas.models import Raise
+from quotas.setting import person_account
 
 FILE = Path(__file__).with_name("query_counts.json")
 COUNTS = json.loads(FILE.read_text()) if FILE.exists() else {}
@@ -52,8 +58,16 @@ PAGES = {
     "script edit": "/scripts/script-0/edit/",
     "hosts": "/hosts/",
     "findings": "/hosts/findings/",
-    "quotas": "/quotas/",
-    "quotas of one": "/quotas/?of=user:admin",
+    "quotas of people": "/quotas/?q=person-",
+    "quotas of teams": "/quotas/?q=team-",
+    "quotas of one": "/quotas/?of=user:admin&q=team-",
+    "quota request": "/quotas/requests/{request}/",
+    "people": "/people/",
+    "team": "/teams/team-0/",
+    "person": "/people/person-0/",
+    "tokens": "/people/admin/tokens/",
+    "settings": "/settings/",
+    "security": "/settings/security/",
     "audit": "/audit/",
     "reports": "/reports/",
     "admin bases": "/admin/bases/baseimage/",
@@ -80,8 +94,30 @@ def world(site, admin, actor):
             Import.objects.create(way="url", name=f"i-{number}", url="https://images.test/", asked_by=admin)
             BaseImage.objects.filter(pk=base.pk).update(current=revision, status="ready")
             owned(number, revision, admin, actor)
+            people(number, admin)
 
     return make
+
+
+def people(number, admin):
+    """A team with a person, both of number 0 with many of the other; and what lets people and programs in."""
+    now, later = timezone.now(), timezone.now() + timedelta(days=9)
+    person = User.objects.create(username=f"person-{number}")
+    team = Team.objects.create(name=f"team-{number}")
+    first, its = User.objects.get(username="person-0"), Team.objects.get(name="team-0")
+    for place in {(person, its), (first, team), (admin, team)}:
+        Membership.objects.get_or_create(user=place[0], team=place[1])
+    Person.objects.create(user=person, is_service=bool(number % 2), default_team=its)
+    for invited in (None, its):
+        Invitation.objects.create(
+            digest=f"{number}-{invited}", team=invited, invited_by=admin, expires_at=later
+        )
+    account = person_account(person)
+    Raise.objects.create(account=account, quota="memory", most=1, until=later, why="more", asked_by=person)
+    for user in {admin, first}:
+        Token.objects.create(user=user, name="ci", digest=f"{number}-{user.pk}", shown="cow_1")
+        Visit.objects.create(user=user, session_key=f"{number}-{user.pk}", method="password", seen_at=now)
+        Passkey.objects.create(user=user, name="key", credential_id=f"{number}-{user.pk}", data=b"k")
 
 
 def owned(number, revision, admin, actor):
@@ -113,7 +149,9 @@ def owned(number, revision, admin, actor):
 
 
 def queries(client, page):
-    path = PAGES[page].format(run=Run.objects.order_by("pk").first().pk)
+    path = PAGES[page].format(
+        run=Run.objects.order_by("pk").first().pk, request=Raise.objects.order_by("pk").first().pk
+    )
     with CaptureQueriesContext(
         connection,
     ) as captured:

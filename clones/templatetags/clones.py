@@ -73,10 +73,15 @@ def room_of(context: template.Context) -> Room:
 
 @register.inclusion_tag("clones/_after_this.html", takes_context=True)
 def after_this(
-    context: template.Context, base: BaseImage, memory_mb: int | None = None, cpus: int | None = None
+    context: template.Context,
+    base: BaseImage,
+    memory_mb: int | None = None,
+    cpus: int | None = None,
+    count: int | None = None,
+    minutes: int = 0,
 ) -> dict[str, Any]:
-    """Beside a button that makes a clone of the base: what that leaves."""
-    return room_of(context).after(base, memory_mb, cpus)
+    """Beside a button that makes a clone of the base, or several, or a run on one: what that leaves."""
+    return room_of(context).after(base, memory_mb, cpus, count, minutes)
 
 
 @register.simple_tag

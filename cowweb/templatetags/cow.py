@@ -264,13 +264,19 @@ def server_now() -> int:
 
 @register.inclusion_tag("parts/nav_item.html", takes_context=True)
 def nav_item(
-    context: template.Context, url_name: str, label: str, icon_name: str, waiting: int | str = ""
+    context: template.Context,
+    url_name: str,
+    label: str,
+    icon_name: str,
+    waiting: int | str = "",
+    what: str = "thing",
 ) -> dict[str, Any]:
-    """A link of the rail, marked where the current page lies below it. `waiting`: how many things there ask
-    for a decision."""
+    """A link of the rail, marked where the current page lies below it. `waiting`: how many of `what` ask for
+    a decision there."""
     url, path = reverse(url_name), getattr(context.get("request"), "path", "")
     active = path == url or (url != "/" and path.startswith(url))
-    return {"url": url, "label": label, "icon_name": icon_name, "active": active, "waiting": waiting}
+    shown = {"url": url, "label": label, "icon_name": icon_name, "active": active}
+    return {**shown, "waiting": waiting, "what": what}
 
 
 @register.simple_tag(takes_context=True)

@@ -24,7 +24,10 @@ ESTABLISHED, LISTEN = 1, 10
 INFO = 2  # the attribute that holds the kernel's `tcp_info`
 HEADER = struct.Struct("=IHHII")
 REQUEST = struct.Struct("=BBBBI48x")
-MESSAGE = struct.Struct("=BBxxH2x44x4x4x4x4xI")  # with the port in network order, and the inode at its end
+# With the port in network order, the peer (of IPv6 its first four bytes), and the inode at its end
+MESSAGE = struct.Struct("=BBxxH2x16x4s12x12x16xI")
+KNOCKS_FROM = "127.0.73.1"  # the address of those who only look whether a port answers
+KNOCKER = socket.inet_aton(KNOCKS_FROM)
 ATTRIBUTE = struct.Struct("=HH")
 BYTES = struct.Struct("=QQ")
 BYTES_AT = 120  # bytes_acked and bytes_received within `tcp_info`
@@ -37,6 +40,7 @@ UTIME = 11  # among the fields of /proc/<pid>/stat that follow the program's nam
 class Connection:
     state: int
     local_port: int
+    peer: bytes
     inode: int
     carried: int  # bytes, both ways
 
@@ -58,9 +62,9 @@ def activity(pids: Collection[int]) -> dict[int, Activity]:
 
 
 def summed(spent_s: float, theirs: list[Connection]) -> Activity:
-    """A connection to a port that the machine listens on is somebody's session in it."""
+    """A connection to a port that the machine listens on is somebody's session in it, knocks aside."""
     listened = {one.local_port for one in theirs if one.state == LISTEN}
-    joined = [one for one in theirs if one.state == ESTABLISHED]
+    joined = [one for one in theirs if one.state == ESTABLISHED and one.peer != KNOCKER]
     return Activity(
         cpu_s=spent_s,
         sessions=sum(one.local_port in listened for one in joined),
@@ -111,8 +115,8 @@ def answered(link: socket.socket) -> Iterator[Connection]:
 
 
 def connection(message: bytes) -> Connection:
-    _, state, port, inode = MESSAGE.unpack_from(message)
-    return Connection(state, socket.ntohs(port), inode, carried(message[MESSAGE.size :]))
+    _, state, port, peer, inode = MESSAGE.unpack_from(message)
+    return Connection(state, socket.ntohs(port), peer, inode, carried(message[MESSAGE.size :]))
 
 
 def carried(attributes: bytes) -> int:

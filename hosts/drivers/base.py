@@ -125,12 +125,7 @@ class Guest(Protocol):
         """A file, whole or not at all; or a folder, whose files join those of a folder that is there."""
 
     def get(
-        self,
-        remote: str,
-        local: Path,
-        *,
-        cancel: CancelSignal | None = None,
-        progress: OnBytes | None = None,
+        self, remote: str, local: Path, *, cancel: CancelSignal | None = None, progress: OnBytes | None = None
     ) -> None:
         """A file, which replaces `local`; or a folder, where `local` does not exist yet."""
 
@@ -159,7 +154,11 @@ class Driver(Protocol):
     def image_check(self, path: Path) -> CheckResult:
         """Looks for damage in this image alone; changes nothing."""
 
-    def disk_create(self, disk: Path, *, backing: Path) -> None: ...
+    def disk_create(self, disk: Path, *, backing: Path, to_stream: bool = False) -> None:
+        """A new empty layer; `to_stream`: one that layers can be drawn into."""
+
+    def disk_streams(self, disk: Path) -> bool:
+        """Whether `disk_stream` can draw layers into this one."""
 
     def disk_backing(self, disk: Path) -> Path | None:
         """What the disk's header names below it; Altered where it has anything that we do not write."""

@@ -12,6 +12,7 @@ from hosts.drivers.errors import NotFound, Refused
 
 MAGIC = b"QFI\xfb"
 EXTERNAL_DATA_FILE = 1 << 2
+EXTENDED_L2 = 1 << 4
 HEADER = struct.Struct(">4sIQIIQI")  # magic, version, backing offset and size, cluster bits, size, encryption
 FEATURES = struct.Struct(">Q")
 FEATURES_AT = 72
@@ -26,6 +27,10 @@ class Header:
     @property
     def external_data(self) -> bool:
         return bool(self.incompatible & EXTERNAL_DATA_FILE)
+
+    @property
+    def extended_l2(self) -> bool:
+        return bool(self.incompatible & EXTENDED_L2)
 
 
 def read_header(path: Path) -> Header:

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hosts.drivers.errors import DriverError, NoSpace, Refused
+from hosts.drivers.qcow2 import EXTENDED_L2
 
 MAGIC = 0x514649FB
 VERSION = 3
 HEADER_BYTES = 112
-EXTENDED_L2 = 1 << 4
 REFCOUNT_ORDER = 4  # 16 bits
 FORMAT_EXTENSION = 0xE2792ACA
 BACKING_FORMAT = b"qcow2"

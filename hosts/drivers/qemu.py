@@ -97,13 +97,16 @@ class QemuDriver:
     def image_convert(self, source: Path, target: Path, *, compress: bool = False) -> None:
         qemu_img.convert(source, target, compress=compress)
 
-    def disk_create(self, disk: Path, *, backing: Path) -> None:
+    def disk_create(self, disk: Path, *, backing: Path, to_stream: bool = False) -> None:
         below = backing.resolve()
         size = read_header(below).virtual_size
-        if writable(below, size):
+        if writable(below, size) and not to_stream:
             overlay_write(disk, backing=below, virtual_size=size)
         else:
             qemu_img.overlay_create(disk, backing=below)
+
+    def disk_streams(self, disk: Path) -> bool:
+        return not read_header(disk).extended_l2
 
     def disk_backing(self, disk: Path) -> Path | None:
         return standing.backing_of(disk)

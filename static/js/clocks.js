@@ -23,12 +23,15 @@ export function duration (ms) {
 
 const AGES = [[31536000, 'year'], [2592000, 'month'], [86400, 'day'], [3600, 'hour'], [60, 'minute'], [1, 'second']]
 
+const ALMOST = 0.05
+
 export function ago (then, at) {
   const seconds = (at - then) / 1000
   const distance = Math.abs(seconds)
   if (distance < 5) return 'just now'
-  const [length, unit] = AGES.find(([length]) => distance >= length)
-  const number = Math.floor(distance / length)
+  const whole = (length) => Math.floor(distance / length + (seconds < 0 && length > 1 ? ALMOST : 0))
+  const [length, unit] = AGES.find(([length]) => whole(length))
+  const number = whole(length)
   const words = `${number} ${unit}${number === 1 ? '' : 's'}`
   return seconds > 0 ? `${words} ago` : `in ${words}`
 }

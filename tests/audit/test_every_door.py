@@ -43,7 +43,11 @@ GIVEN = {
     "note": "no",
     "url": "http://nothing.invalid/x.qcow2",
     "user": "nobody-here",
+    "team": "nothing",
+    "place": "member",
+    "role": "curator",
     "session": "4711",
+    "template": "4711",
 }
 LINES = {
     verb.name: " ".join(
@@ -133,6 +137,7 @@ PAGES = {
     "/clones/web/snapshots/": {"name": "first"},
     "/clones/web/network/egress/": {"reach": "none"},
     "/clones/web/network/forward/": {"port": "80"},
+    "/clones/web/reset/": {},
     "/clones/web/promote/": {"as": "made"},
     "/clones/web/rebase/": {"to": "9"},
     "/clones/web/cancel-task/": {},

@@ -15,6 +15,8 @@ PAGES = {
     "bases": "/bases/",
     "base": "/bases/demo/",
     "base-revisions": "/bases/demo/?tab=revisions",
+    "base-pool": "/bases/demo/?tab=pool",
+    "base-tree": "/bases/demo/tree/",
     "base-settings": "/bases/demo/?tab=settings",
     "imports": "/bases/_imports/",
     "catalogue": "/bases/_catalogue/",

@@ -9,6 +9,7 @@ from django.utils import timezone
 from clones.activity import days, looked_at, machines_looked_at
 from clones.activity_models import Activity, MachineHours
 from clones.models import Clone
+from clones.ports import connection
 from clones.specs import record_of
 from commands.dispatch import run_command
 from commands.service import Caller
@@ -43,6 +44,17 @@ def test_a_session_in_a_real_machine_is_seen_and_makes_it_busy(machine):
     assert (found.sessions, found.what) == (1, "a connection to it is open")
     assert found.is_at_work
     assert found.cpu_s > 0
+
+
+def test_the_knock_of_an_open_page_is_nobodys_session(machine):
+    machines_looked_at()
+    knock = connection(machine.ssh_port)
+    assert knock is not None
+    with knock, socket.create_connection(("127.0.0.1", machine.ssh_port)) as session:
+        wait_until(lambda: machines_looked_at() and Activity.objects.get().sessions == 1, timeout_s=20)
+        session.close()
+        wait_until(lambda: machines_looked_at() and Activity.objects.get().sessions == 0, timeout_s=20)
+        assert knock.getpeername()[1] == machine.ssh_port
 
 
 def test_what_ended_is_left_out(machine):

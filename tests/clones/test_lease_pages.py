@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from bases.models import BaseImage
 from clones.activity_models import Activity
-from clones.lease_models import Lease, LeasePolicy
+from clones.lease_models import Binned, Lease, LeasePolicy
 from clones.lease_terms import terms_for, until
 from clones.models import Clone
-from clones.pages import clone_page
+from clones.pages import PAGE_ROWS, clone_page
+from cowweb.wording import moment
 from hosts.jobs import queued_ids, work
 from people.models import Membership, Team
 from tests.clones.conftest import fresh
@@ -123,6 +124,48 @@ def test_members_see_how_long_and_owners_say_it(client, member):
     Membership.objects.filter(pk=place.pk).update(role="owner")
     client.post("/teams/red/lease/", {"default": "24"})
     assert LeasePolicy.objects.get().default_hours == 24
+
+
+def test_an_extension_says_until_when(made, client, admin):
+    clone = made("web")
+    client.force_login(admin)
+    said = client.post("/clones/web/lease/extend/", {"hours": "200"}, follow=True).content.decode()
+    assert f"web lasts until {moment(Lease.objects.get(clone=clone).ends_at)}" in said
+
+
+def test_a_full_bin_is_turned_over_a_page_at_a_time(made, client, admin):
+    client.force_login(admin)
+    one = made("web")
+    machine = {"owner": admin, "host": one.host, "revision": one.revision, "memory_mb": 64, "cpus": 1}
+    rows = [Clone(name=f"more-{number}", status="binned", **machine) for number in range(2 * PAGE_ROWS)]
+    Clone.objects.filter(pk=one.pk).update(status="binned")
+    Binned.objects.bulk_create(
+        Binned(clone=clone, until=timezone.now() + HOUR, by_name="admin")
+        for clone in (one, *Clone.objects.bulk_create(rows))
+    )
+    first = client.get("/clones/_bin/").content.decode()
+    assert first.count('id="binned-') == PAGE_ROWS and "Last page" in first
+    last = client.get("/clones/_bin/?page=3").content.decode()
+    assert last.count('id="binned-') == 1 and "First page" in last and "web<small>" in last
+
+
+def test_the_list_is_filtered_by_whose_they_are(made, client, admin, member):
+    made("hers"), made("theirs")
+    red = Team.objects.create(name="red")
+    Clone.objects.filter(name="hers").update(owner=member)
+    Clone.objects.filter(name="theirs").update(team=red)
+    client.force_login(admin)
+    for whose, names in (
+        ("me", {"theirs"}),
+        ("team:red", {"theirs"}),
+        (f"user:{member.username}", {"hers"}),
+        ("team:none-such", set()),
+        ("", {"hers", "theirs"}),
+    ):
+        answer = client.get("/clones/", {"whose": whose})
+        assert {clone.name for clone in answer.context["clones"]} == names
+    nothing = client.get("/clones/", {"whose": "team:none-such"}).content.decode()
+    assert '<a class="btn btn-primary" href="/clones/">' in nothing
 
 
 def test_a_row_in_any_state_asks_for_nothing_more(made, admin, django_assert_num_queries):

@@ -21,7 +21,7 @@ def shell(line, *options):
 
 
 def test_the_shell_prints_the_sentence_and_exits_0(demo):
-    assert shell("list_bases") == ("1 base images: demo\n", "", 0)
+    assert shell("list_bases") == ("1 base image: demo\n", "", 0)
     assert AuditEntry.objects.order_by("-pk")[0].via == "shell"
 
 

@@ -55,6 +55,12 @@ def test_durations_keep_milliseconds_only_while_they_matter(ms, words):
         (7300, "2 hours ago"),
         (86400 * 45, "1 month ago"),
         (-300, "in 5 minutes"),
+        (86400 * 7 - 60, "6 days ago"),
+        (60 - 86400 * 7, "in 7 days"),
+        (60 - 86400, "in 1 day"),
+        (-86400 * 6.5, "in 6 days"),
+        (-59, "in 1 minute"),
+        (-42, "in 42 seconds"),
     ],
 )
 def test_relative_times_use_the_largest_whole_unit(seconds, words):

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from hosts.drivers import lifecycle, live_disk, qemu_img
-from hosts.drivers.errors import Cancelled
+from hosts.drivers.errors import Cancelled, Refused
 from tests.drivers.test_disk_rebuild import same, write
 
 pytestmark = pytest.mark.slow
@@ -21,22 +21,22 @@ def machine(driver, empty_machine):
     return spec, driver.start(spec).record
 
 
-def overlay_on(driver, tmp_path, spec, mark):
+def overlay_on(driver, tmp_path, spec, mark, **how):
     """As a branch makes it: the disk under a second name, an empty layer on that."""
     layer = tmp_path / f"layer-{mark}.qcow2"
     layer.hardlink_to(spec.disk)
     overlay = tmp_path / f"next-{mark}.qcow2"
-    driver.disk_create(overlay, backing=layer)
+    driver.disk_create(overlay, backing=layer, **how)
     return layer, overlay
 
 
-def guest_writes(record, at, pattern):
+def guest_writes(record, at, pattern, length="64k"):
     """What the guest would: through the node that its disk writes to."""
     with lifecycle.monitor(record) as qmp:
         top = live_disk.top_node(qmp)
         devices = qmp.execute("query-block")
         path = next(d["qdev"] for d in devices if d.get("inserted", {}).get("node-name") == top)
-        said = qmp.hmp(f'qemu-io -d {path} "write -P {pattern} {at} 64k"')
+        said = qmp.hmp(f'qemu-io -d {path} "write -P {pattern} {at} {length}"')
     assert not said, said
 
 
@@ -64,7 +64,7 @@ def test_after_a_layer_is_put_what_lies_below_stays_as_it_is(driver, machine, tm
 def test_the_layers_of_a_running_machine_are_drawn_into_its_own(driver, machine, tmp_path):
     spec, record = machine
     base = tmp_path / "base.qcow2"
-    layer, overlay = overlay_on(driver, tmp_path, spec, "a1")
+    layer, overlay = overlay_on(driver, tmp_path, spec, "a1", to_stream=True)
     driver.layer_put(record, overlay, mark="a1")
     overlay.rename(spec.disk)
     guest_writes(record, "2M", "0x42")
@@ -80,9 +80,31 @@ def test_the_layers_of_a_running_machine_are_drawn_into_its_own(driver, machine,
     assert qemu_img.image_check(spec.disk).clean
 
 
+def test_pieces_of_clusters_in_every_layer_are_drawn_together(driver, machine, tmp_path):
+    """Subclusters that one layer has and another has not, in one cluster: QEMU ends over them."""
+    spec, record = machine
+    for mark in ("a1", "b2"):
+        _, overlay = overlay_on(driver, tmp_path, spec, mark)
+        driver.layer_put(record, overlay, mark=mark)
+        overlay.rename(spec.disk)
+        for at in range(0, 128, 16):
+            guest_writes(record, f"{3 * 1024 + at + (4 if mark == 'a1' else 0)}k", "0x44", "4k")
+    assert not driver.disk_streams(spec.disk)
+    with pytest.raises(Refused, match="subclusters"):
+        live_disk.stream(record, base=tmp_path / "base.qcow2")
+    layer, overlay = overlay_on(driver, tmp_path, spec, "c3", to_stream=True)
+    driver.layer_put(record, overlay, mark="c3")
+    overlay.rename(spec.disk)
+    assert driver.disk_streams(spec.disk)
+    live_disk.stream(record, base=tmp_path / "base.qcow2")
+    driver.shutdown(record, grace_s=0)
+    assert qemu_img.chain(spec.disk) == (spec.disk, tmp_path / "base.qcow2")
+    assert same(spec.disk, layer)
+
+
 def test_killed_right_after_it_was_flattened_a_disk_has_lost_nothing(driver, machine, tmp_path):
     spec, record = machine
-    layer, overlay = overlay_on(driver, tmp_path, spec, "a1")
+    layer, overlay = overlay_on(driver, tmp_path, spec, "a1", to_stream=True)
     driver.layer_put(record, overlay, mark="a1")
     overlay.rename(spec.disk)
     live_disk.stream(record, base=tmp_path / "base.qcow2")
@@ -93,7 +115,7 @@ def test_killed_right_after_it_was_flattened_a_disk_has_lost_nothing(driver, mac
 
 def test_a_cancelled_stream_leaves_the_machine_and_its_disk(driver, machine, tmp_path):
     spec, record = machine
-    layer, overlay = overlay_on(driver, tmp_path, spec, "a1")
+    layer, overlay = overlay_on(driver, tmp_path, spec, "a1", to_stream=True)
     driver.layer_put(record, overlay, mark="a1")
     overlay.rename(spec.disk)
     flag = threading.Event()

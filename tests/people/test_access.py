@@ -74,6 +74,12 @@ def test_an_invitation_that_ended_makes_no_account(link, field):
         ("a b", "a-long-password", "is not a user name"),
         ("nia", "short", "too short"),
         ("nia", "password", "too common"),
+        ("administratrix", "administratrix-1", "too similar"),
+        ("OWNER", "a-long-password", "There is a user OWNER already"),
+        ("\N{MATHEMATICAL BOLD SMALL O}wner", "a-long-password", "There is a user owner already"),
+        ("_team", "a-long-password", "begin with a letter or a digit"),
+        ("..", "a-long-password", "begin with a letter or a digit"),
+        ("cowweb", "a-long-password", "the site itself in the record"),
     ],
 )
 def test_a_refused_account_leaves_the_invitation_open(link, name, password, words):

@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from bases.models import BaseRevision
 from hosts.models import Finding, Job
 from pools.demand import WINDOW, asked_lately, asked_once, wanted_spares
 from pools.models import Pool, Spare, Template
 from pools.refill import NOT_NEEDED, OTHER_TEMPLATE, TOO_OLD, pools_refilled
-from pools.services import fingerprint_of
+from pools.services import fingerprint_of, template_retired
 from pools.spares import FILL, spare_discarded, spare_taken, spares_reconciled
 from tests.pools.conftest import template_row
 
@@ -40,6 +41,28 @@ def test_a_template_of_another_qemu_fills_no_pool(base, template, fits):
         template.save()
     Pool.objects.create(base=base, minimum=1)
     assert pools_refilled() == Spare.objects.count() == Job.objects.count() == int(fits)
+
+
+@pytest.mark.parametrize("minimum", [0, 1])
+def test_a_newer_revision_has_its_template_before_anyone_asks(base, fitting, minimum):
+    Pool.objects.create(base=base, minimum=minimum)
+    spare_row(fitting)
+    base.current = BaseRevision.objects.create(
+        base=base, number=2, digest="1" * 64, virtual_size=2**30, file_size=2**25
+    )
+    base.save()
+    pools_refilled()
+    pools_refilled()
+    built = Template.objects.filter(revision=base.current)
+    assert [each.status for each in built] == ["building"] * minimum
+    assert counts()["ready"] == 0
+
+
+def test_what_a_curator_retired_is_not_built_again_by_itself(base, fitting):
+    Pool.objects.create(base=base, minimum=1)
+    template_retired(fitting, "a curator retired it")
+    pools_refilled()
+    assert Template.objects.count() == 1
 
 
 def test_spares_are_filled_one_at_a_time(base, fitting):

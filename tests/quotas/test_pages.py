@@ -51,6 +51,49 @@ def test_the_bases_page_says_what_is_left_before_the_click(demo, as_user):
     assert "ask for more" in drawn
 
 
+def test_a_run_is_told_of_its_minutes_and_of_a_full_disk(demo, as_user):
+    set_limit(as_user, "user:member", "run_minutes", "5")
+    script = {"script": "# kvm-infra-use: demo\n# kvm-infra-timeout: 61\ntrue\n"}
+    assert "2 of 5 run minutes this month after this" in text(as_user("member").post("/runs/parse/", script))
+    set_limit(as_user, "user:member", "disk", "0")
+    drawn = text(as_user("member").get("/bases/"))
+    assert "0 of 0 disk after this" in drawn and "ask for more" in drawn
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"base": "demo", "count": "3"}, "3 of 5 clones, 192 MiB of 200 MiB memory after this"),
+        ({"base": "demo", "memory": "300M"}, "1 of 5 clones, 300 MiB of 200 MiB memory after this"),
+        ({"base": "demo", "memory": "lots"}, ""),
+        ({"base": "no-such"}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_is_left_follows_what_is_typed(demo, as_user, typed, words):
+    set_limit(as_user, "quota:people", "clones", "5")
+    set_limit(as_user, "user:member", "memory", "200M")
+    answer = as_user("member").get("/clones/_after/", typed)
+    assert answer.status_code == 200
+    assert words in text(answer) if words else text(answer) == ""
+    assert ("ask for more" in text(answer)) == (typed.get("memory") == "300M")
+
+
+def test_who_decides_sees_in_the_rail_that_a_request_waits(as_user, django_capture_on_commit_callbacks):
+    set_limit(as_user, "quota:people", "clones", "2")
+    badge = "1 request to decide"
+    for who in ("owner", "administrator"):
+        assert badge not in text(as_user(who).get("/quotas/"))
+    with django_capture_on_commit_callbacks(execute=True):
+        ask(as_user)
+    for who, sees in {"owner": True, "administrator": True, "member": False, "other": False}.items():
+        drawn = text(as_user(who).get("/quotas/"))
+        assert ((badge in drawn), ("&lt;Raise" in drawn)) == (sees, False)
+    with django_capture_on_commit_callbacks(execute=True):
+        as_user("owner").post(f"/quotas/requests/{Raise.objects.get().pk}/decide/", {"verb": "approve"})
+    assert badge not in text(as_user("owner").get("/quotas/"))
+
+
 def test_a_refusal_is_shown_at_the_form(demo, as_user):
     set_limit(as_user, "user:member", "clones", "1")
     answer = as_user("member").post("/clones/_create/", {"base": "demo", "count": "2"})

@@ -81,6 +81,13 @@ LINES = {
     "revoke_link": "name=web link={link}",
     "snapshot": "name=web snapshot_name=later",
     "restore": "name=web snapshot_name=before",
+    "delete_snapshot": "name=web snapshot_name=before",
+    "list_templates": "base=demo",
+    "build_template": "base=demo",
+    "retire_template": "template={template}",
+    "show_pool": "base=demo",
+    "set_pool": "base=demo minimum=0",
+    "help": "",
     "promote": "name=web as=demo",
     "execute": "vm=web command=true",
     "decide_finding": "finding={finding} decision=leave",
@@ -97,6 +104,12 @@ LINES = {
     "disable_user": "user=member",
     "enable_user": "user=disabled",
     "password_link": "user=member",
+    "create_team": "name=green",
+    "remove_team": "name=red",
+    "set_member": "team=red user=other place=viewer",
+    "set_role": "user=member role=curator",
+    "invite": "team=red",
+    "list_teams": "",
     "list_quotas": "",
     "list_requests": "",
     **dict.fromkeys(
@@ -205,5 +218,6 @@ def line(verb: str, world) -> str:
         "finding": world.finding.pk,
         "arriving": world.arriving.pk,
         "visit": world.visit.pk,
+        "template": world.template.pk,
     }
     return f"{verb} {LINES.get(verb, USUAL)}".format(**named).strip()
