@@ -91,7 +91,8 @@ def beside(walk: Walk, anchor: Anchor | str | None, head: ChainHead) -> None:
         if head.verified_seq:
             raise Wrong(
                 "the sealed head beside the database is gone; who moved or restored the site without its"
-                " audit folder seals the record anew with `manage.py verify_audit --seal`, and that is on record"
+                " audit folder seals the record anew with `manage.py verify_audit --seal`, and that is on"
+                " record"
             )
         return
     if anchor.chain != head.chain:
