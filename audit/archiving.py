@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Model
 from django.db.models.fields.reverse_related import ForeignObjectRel
+from django.utils import timezone
 
 from audit.archive_files import archive_written, archived
 from audit.chain import first_hash, moment
@@ -27,6 +28,10 @@ def archive_make(*, before: datetime, actor: Actor) -> Archive | None:
     with operation(actor, "archive_audit", target="audit", params={"before": moment(before)}):
         if not actor.is_administrator:
             raise ForbiddenError("Only an administrator may archive the record")
+        if before > timezone.now():
+            raise DomainError(
+                f"before={before:%Y-%m-%d} is yet to come: the record of today stays", field="before"
+            )
         head = ChainHead.locked()
         if head.verified_wrong:
             raise DomainError(f"The record is not whole, so it stays where it is: {head.verified_wrong}")

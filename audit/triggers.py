@@ -8,6 +8,7 @@ from typing import Any
 
 TABLES = ("audit_auditentry", "audit_auditoutcome")
 WORDS = "the audit record only grows"
+KEYS = {"audit_auditentry": ("id", "seq"), "audit_auditoutcome": ("id", "seq", "entry_id")}
 ARCHIVED = "EXISTS (SELECT 1 FROM audit_archive WHERE letting_go AND OLD.seq BETWEEN first_seq AND last_seq)"
 
 SQLITE = {
@@ -15,6 +16,9 @@ SQLITE = {
     f" BEGIN SELECT RAISE(ABORT, '{WORDS}'); END",
     "no_delete": f"CREATE TRIGGER IF NOT EXISTS {{table}}_no_delete BEFORE DELETE ON {{table}}"
     f" WHEN NOT {ARCHIVED} BEGIN SELECT RAISE(ABORT, '{WORDS}'); END",
+    # INSERT OR REPLACE deletes the row that is in its way, and SQLite asks no trigger about that
+    "no_replace": f"CREATE TRIGGER IF NOT EXISTS {{table}}_no_replace BEFORE INSERT ON {{table}}"
+    f" WHEN EXISTS (SELECT 1 FROM {{table}} WHERE {{taken}}) BEGIN SELECT RAISE(ABORT, '{WORDS}'); END",
 }
 FUNCTION = f"""CREATE OR REPLACE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -38,13 +42,22 @@ def of(connection: Any) -> dict[str, str]:
     return POSTGRES if connection.vendor == "postgresql" else SQLITE
 
 
+def statements(connection: Any) -> dict[str, str]:
+    """Each trigger's name, and what makes it."""
+    made = {}
+    for table in TABLES:
+        taken = " OR ".join(f"{key} = NEW.{key}" for key in KEYS[table])
+        for kind, statement in of(connection).items():
+            made[f"{table}_{kind}"] = statement.format(table=table, taken=taken)
+    return made
+
+
 def created(connection: Any) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(FUNCTION)
-        for table in TABLES:
-            for statement in of(connection).values():
-                cursor.execute(statement.format(table=table))
+        for statement in statements(connection).values():
+            cursor.execute(statement)
 
 
 def dropped(connection: Any, kinds: tuple[str, ...] = ()) -> None:
@@ -57,13 +70,21 @@ def dropped(connection: Any, kinds: tuple[str, ...] = ()) -> None:
 
 
 def missing(connection: Any) -> list[str]:
-    """The triggers that should be there and are not."""
-    catalogue = (
-        "SELECT tgname FROM pg_trigger WHERE tgenabled <> 'D'"
-        if connection.vendor == "postgresql"
-        else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    )
+    """The triggers that should be there and are not, or do something else."""
     with connection.cursor() as cursor:
-        cursor.execute(catalogue)
-        there = {name for (name,) in cursor.fetchall()}
-    return sorted({f"{table}_{kind}" for table in TABLES for kind in of(connection)} - there)
+        if connection.vendor == "postgresql":
+            return absent_in_postgres(cursor, connection)
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        there = dict(cursor.fetchall())
+    wanted = {name: text.replace("IF NOT EXISTS ", "", 1) for name, text in statements(connection).items()}
+    return sorted(name for name, text in wanted.items() if there.get(name) != text)
+
+
+def absent_in_postgres(cursor: Any, connection: Any) -> list[str]:
+    """One whose function is another has none."""
+    cursor.execute(
+        "SELECT tgname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid WHERE tgenabled <> 'D'"
+    )
+    body = FUNCTION.split("$$")[1].strip()
+    there = {name for name, source in cursor.fetchall() if source.strip() == body}
+    return sorted(set(statements(connection)) - there)

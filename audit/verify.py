@@ -18,7 +18,9 @@ from audit.archive_files import archived
 from audit.chain import first_hash
 from audit.models import Archive, AuditEntry, AuditOutcome, ChainHead
 from audit.seal import Anchor, anchor_kept, head_sealed
+from audit.services import Actor, operation
 from audit.walk import Record, Walk, Wrong, records
+from cowweb.errors import DomainError, ForbiddenError
 from cowweb.live import ring
 
 logger = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ def looked(*, whole: bool, gently: bool) -> Verdict:
         for record in breathing(all_records(walk, archives, head.seq), gently=gently):
             walk.on(record)
         ended(walk, anchor, head)
+        none_beyond()
     except Wrong as error:
         wrong = str(error)
     note = "" if anchor else "there was no sealed head to compare the end with; there is one from now on"
@@ -85,6 +88,11 @@ def beside(walk: Walk, anchor: Anchor | str | None, head: ChainHead) -> None:
     if isinstance(anchor, str):
         raise Wrong(anchor)
     if anchor is None:
+        if head.verified_seq:
+            raise Wrong(
+                "the sealed head beside the database is gone; who moved or restored the site without its"
+                " audit folder seals the record anew with `manage.py verify_audit --seal`, and that is on record"
+            )
         return
     if anchor.chain != head.chain:
         raise Wrong("the sealed head beside the database is of another record")
@@ -102,7 +110,8 @@ def all_records(walk: Walk, archives: list[Archive], last: int) -> Iterator[Reco
     left = archives[-1].last_seq if archives else 0
     for model in (AuditEntry, AuditOutcome):
         if model._default_manager.filter(seq__lte=left).exists():
-            raise Wrong("rows are still there that are in an archive")
+            words = "rows are still there that are in an archive" if left else "a row stands before the first"
+            raise Wrong(words)
     yield from records(walk.seq, last)
 
 
@@ -119,6 +128,19 @@ def ended(walk: Walk, anchor: Anchor | str | None, head: ChainHead) -> None:
         )
     if anchor.seq in walk.asked and walk.passed.get(anchor.seq) != anchor.hash:
         raise Wrong(f"the record was written anew: record {anchor.seq} is not the one that was sealed")
+
+
+def none_beyond() -> None:
+    """No row has a place that the chain never reached. Looked for before the head is read: who writes a
+    record now moves the head with it."""
+    last = [
+        model._default_manager.order_by("-seq").values_list("seq", "pk").first()
+        for model in (AuditEntry, AuditOutcome)
+    ]
+    reached = ChainHead.objects.values_list("seq", flat=True).get(pk=1)
+    for kind, found in zip(("entry", "outcome"), last, strict=True):
+        if found and not (isinstance(found[0], int) and found[0] <= reached):
+            raise Wrong(f"{kind} {found[1]} was put in from outside: its place {found[0]} was never given")
 
 
 def breathing(of: Iterator[Record], *, gently: bool) -> Iterator[Record]:
@@ -142,6 +164,16 @@ def told(verdict: Verdict) -> None:
         head_sealed()
     ChainHead.objects.filter(pk=1).update(**found)
     ring("audit")
+
+
+def sealed_anew(actor: Actor) -> None:
+    """For a site whose sealed head is gone: seals where the record ends now, and says so in the record."""
+    with operation(actor, "seal_audit", target="audit"):
+        if not actor.is_administrator:
+            raise ForbiddenError("Only an administrator may seal the record anew")
+        if anchor_kept() is not None:
+            raise DomainError("There is a sealed head: the record is verified against that")
+    head_sealed()
 
 
 def looked_after() -> None:

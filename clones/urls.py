@@ -1,6 +1,15 @@
 from django.urls import path
 
-from clones import chain_views, file_views, finding_views, lease_views, network_views, policy_views, views
+from clones import (
+    chain_views,
+    file_views,
+    finding_views,
+    lease_views,
+    network_views,
+    policy_views,
+    snapshot_views,
+    views,
+)
 
 urlpatterns = [
     path("clones/", views.clone_list, name="clone-list"),
@@ -21,12 +30,18 @@ urlpatterns = [
     path("clones/<str:name>/network/", network_views.clone_network, name="clone-network"),
     path("clones/<str:name>/network/egress/", network_views.egress_set_view, name="egress-set"),
     path("clones/<str:name>/network/forward/", network_views.port_forward_view, name="port-forward"),
-    path("clones/<str:name>/snapshots/", views.snapshot_create_view, name="snapshot-create"),
+    path("clones/<str:name>/snapshots/", snapshot_views.snapshot_create_view, name="snapshot-create"),
     path(
         "clones/<str:name>/snapshots/<str:snapshot>/restore/",
-        views.snapshot_restore_view,
+        snapshot_views.snapshot_restore_view,
         name="snapshot-restore",
     ),
+    path(
+        "clones/<str:name>/snapshots/<str:snapshot>/delete/",
+        snapshot_views.snapshot_delete_view,
+        name="snapshot-delete",
+    ),
+    path("clones/<str:name>/reset/", snapshot_views.clone_reset_view, name="clone-reset"),
     path("clones/<str:name>/clone/", chain_views.clone_branch, name="clone-branch"),
     path("clones/<str:name>/flatten/", chain_views.clone_flatten_view, name="clone-flatten"),
     path("clones/<str:name>/promote/", chain_views.clone_promote_view, name="clone-promote"),

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.services import Actor, actor_of
 from bases.models import BaseImage
-from clones.actions import clone_pause, clone_resume, snapshot_create, snapshot_restore
+from clones.actions import clone_pause, clone_resume
 from clones.bin import clone_bin
 from clones.file_pages import FIRST, files_context
-from clones.forms import CloneForm, SnapshotForm
+from clones.forms import CloneForm
 from clones.leases import lease_extend
 from clones.models import Clone
 from clones.named import clone_named
@@ -176,28 +176,3 @@ def clone_bulk(request: HttpRequest) -> HttpResponse:
         except NotFoundError as error:
             told(request, str(error))
     return back(request, "clone-list")
-
-
-@require_POST
-def snapshot_create_view(request: HttpRequest, name: str) -> HttpResponse:
-    clone = clone_or_404(request, name)
-    form = SnapshotForm(request.POST)
-    if not form.is_valid():
-        told(request, "A snapshot needs a name")
-        return back(request, "clone-detail", name=name)
-    try:
-        snapshot_create(clone=clone, name=form.cleaned_data["name"], actor=actor_of(request))
-    except (DomainError, DriverError) as error:
-        told(request, str(error))
-    return back(request, "clone-detail", name=name)
-
-
-@require_POST
-def snapshot_restore_view(request: HttpRequest, name: str, snapshot: str) -> HttpResponse:
-    clone = clone_or_404(request, name)
-    try:
-        snapshot_restore(clone=clone, name=snapshot, actor=actor_of(request))
-        messages.success(request, f"{clone.name} is back at {snapshot}")
-    except (DomainError, DriverError) as error:
-        told(request, str(error))
-    return back(request, "clone-detail", name=name)

@@ -6,11 +6,12 @@ from typing import Any
 from django.conf import settings
 
 from bases.references import warning_of
-from clones.actions import clone_pause, clone_resume, snapshot_create, snapshot_restore
+from clones.actions import clone_pause, clone_resume
 from clones.models import Clone
 from clones.named import clone_named
 from clones.saved import state_restore, state_save
 from clones.services import Asked, clone_restart, clone_start, clone_stop, clones_create
+from clones.snapshots import clone_reset, snapshot_create, snapshot_delete, snapshot_restore
 from clones.wanted import Wanted
 from commands.base_verbs import flag, megabytes, number
 from commands.keys import MOST_LEASE
@@ -203,3 +204,15 @@ def restore(command: Command, caller: Caller) -> Result:
     name = command.values["snapshot_name"]
     snapshot_restore(clone=one, name=name, actor=caller.actor)
     return {"output": f"{one.name} is back at {name}", "vm": one.name, "snapshot": name}
+
+
+def delete_snapshot(command: Command, caller: Caller) -> Result:
+    one = clone_named(command.values["name"], caller.actor)
+    name = command.values["snapshot_name"]
+    snapshot_delete(clone=one, name=name, actor=caller.actor)
+    return {"output": f"Snapshot {name} of {one.name} deleted", "vm": one.name, "snapshot": name}
+
+
+def reset(command: Command, caller: Caller) -> Result:
+    one = clone_reset(clone=clone_named(command.values["name"], caller.actor), actor=caller.actor)
+    return {"output": f"{one.name} is as {one.revision} is", "vm": one.name, "base": str(one.revision)}

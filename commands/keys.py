@@ -18,6 +18,7 @@ from cowweb.values import (
     shown,
     whole_number,
 )
+from pools.forms import MOST_AGE_MINUTES, MOST_IN_A_MINUTE, MOST_SPARES
 
 MOST_CPUS = 4096
 MOST_RUN = 10**9
@@ -82,8 +83,8 @@ class Verb:
         return f"{self.name} requires {listed} parameter{'s' if len(names) > 1 else ''}"
 
 
-def number(what: str, most: int) -> Callable[[str], object]:
-    return lambda text: whole_number(text, least=1, most=most, what=what)
+def number(what: str, most: int, least: int = 1) -> Callable[[str], object]:
+    return lambda text: whole_number(text, least=least, most=most, what=what)
 
 
 def lease_length(text: str) -> object:
@@ -161,3 +162,11 @@ ROLE = Key("role", "curator", one_of(ROLES), words=ROLES)
 DAYS = Key("days", "7", number("a number of days", MOST_DAYS))
 SESSION = Key("session", "7", number("a session's number", MOST_LINK))
 FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
+TEMPLATE = Key("template", "3", number("a template's number", MOST_RUN))
+POOL = (
+    Key("minimum", "2", number("a number of spares", MOST_SPARES, least=0)),
+    Key("maximum", "8", number("a number of spares", MOST_SPARES, least=0)),
+    Key("refill_per_minute", "60", number("a number of spares", MOST_IN_A_MINUTE)),
+    Key("age_minutes", "60", number("a number of minutes", MOST_AGE_MINUTES)),
+    flag("instant"),
+)

@@ -54,7 +54,10 @@ TARGETS = (
     "session",
 )
 READING = {
+    "help",
     "list_bases",
+    "list_templates",
+    "show_pool",
     "list_revisions",
     "list_images",
     "parse",

@@ -37,6 +37,7 @@ from commands.keys import (
     PHASE,
     PLACE,
     PLACE_OR_NONE,
+    POOL,
     PORT,
     PORTS,
     PUBLISH,
@@ -52,6 +53,7 @@ from commands.keys import (
     STATE,
     STORED,
     TEAM,
+    TEMPLATE,
     TIMEOUT,
     USER,
     VM,
@@ -65,6 +67,7 @@ from commands.keys import (
 from cowweb.values import base_reference, machine_name
 
 TABLE = (
+    Verb("help", "every verb, or one with its keys", (), (Key("verb", "VERB"),)),
     Verb(
         "register_base",
         "inspect an image, copy it into the store, register it",
@@ -109,6 +112,11 @@ TABLE = (
         "open a base to everyone, to teams or to curators alone",
         (BASE, Key("for", "TEAMS")),
     ),
+    Verb("list_templates", "a base's templates, which instant clones go on from", (BASE,)),
+    Verb("build_template", "have a template built before anyone asks", (BASE,), (MEMORY, CPUS)),
+    Verb("retire_template", "let no new clone go on from a template", (TEMPLATE,)),
+    Verb("show_pool", "a base's pool: how many spares wait, and how many are kept", (BASE,)),
+    Verb("set_pool", "say how many spares of a base are kept", (BASE,), POOL),
     Verb(
         "clone",
         "make a copy-on-write clone of a base or of another clone",
@@ -191,7 +199,9 @@ TABLE = (
     Verb("share_port", "make a link to a clone's port, to give away", (CLONE, PORT), (HOURS,)),
     Verb("revoke_link", "end such a link", (CLONE, Key("link", "7", number("a link", MOST_LINK)))),
     Verb("snapshot", "take a disk snapshot of a clone", (CLONE, Key("snapshot_name", "NAME"))),
-    Verb("restore", "bring a clone's disk back to a snapshot", (CLONE, SNAPSHOT)),
+    Verb("restore", "bring a stopped clone's disk back to a snapshot", (CLONE, SNAPSHOT)),
+    Verb("delete_snapshot", "give a snapshot up", (CLONE, SNAPSHOT)),
+    Verb("reset", "bring a stopped clone's disk back to its base", (CLONE,)),
     Verb("flatten", "have a clone's disk stand on its base alone", (CLONE,)),
     Verb(
         "promote",

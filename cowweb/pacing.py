@@ -8,11 +8,14 @@ sent before waits for the application, as for a guest that does not read.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from daphne.http_protocol import WebRequest
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
+
+from cowweb.door import Doors
 
 MOST_WAITING = 16  # messages, each of them at most 1 MiB
 LOOK_S = 0.02
@@ -57,7 +60,25 @@ class PacedSocket(WebSocketProtocol):
         self.transport.resumeProducing()
 
 
+def nobody(host: str, cookies: str) -> bool:
+    return False
+
+
 class PacedServer(Server):
+    """`known` says whose long bodies are read, by the host that they are sent to and their cookies."""
+
+    def __init__(self, *args: Any, known: Callable[[str, str], bool] = nobody, **options: Any) -> None:
+        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
+        self.known = known
+
+    @property  # type: ignore[override]  # Daphne puts one of its own here
+    def http_factory(self) -> Doors:
+        return self.doors
+
+    @http_factory.setter
+    def http_factory(self, _theirs: Any) -> None:
+        self.doors = Doors(self)  # type: ignore[no-untyped-call]
+
     def listen_success(self, port: Any) -> None:
         """Before the first connection: the factory was made by then, and makes our sockets."""
         self.ws_factory.protocol = PacedSocket

@@ -244,6 +244,7 @@ STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of a missing one; `collects
 WHITENOISE_AUTOREFRESH = DEBUG
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+COWWEB_BODY_MAX_BYTES = int(env("COWWEB_BODY_MAX_BYTES", str(1 << 30)))
 
 # The browser's side of the door
 CONTENT_SECURITY_POLICY = {

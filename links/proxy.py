@@ -18,6 +18,7 @@ from django.urls import reverse
 from multidict import CIMultiDict
 from yarl import URL
 
+from cowweb.door import signed_in
 from links.addresses import Place, is_guests, place_in
 from links.answers import Answer, entered, page, sent
 from links.headers import cookie_of, to_browser, to_guest
@@ -113,6 +114,17 @@ async def answered(response: aiohttp.ClientResponse, incoming: Incoming, send: A
 async def chunks(response: aiohttp.ClientResponse, incoming: Incoming) -> AsyncIterator[bytes]:
     while chunk := await incoming.unless_gone(response.content.readany()):
         yield chunk
+
+
+def known(host: str, cookies: str) -> bool:
+    """Whether a long body is read: of who is let in there."""
+    if not is_guests(host):
+        return signed_in(cookies)
+    try:
+        opened(cookie_of([(b"cookie", cookies.encode("latin-1"))], COOKIE.encode()), place_of(host))
+    except Closed:
+        return False
+    return True
 
 
 def place_of(host: str) -> Place:

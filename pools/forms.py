@@ -10,6 +10,8 @@ from pools.models import Pool
 MINUTE_S = 60
 DAY_MINUTES = 24 * 60
 MOST_SPARES = 256
+MOST_IN_A_MINUTE = 600
+MOST_AGE_MINUTES = 30 * DAY_MINUTES
 
 
 class PoolForm(forms.Form):
@@ -17,8 +19,8 @@ class PoolForm(forms.Form):
 
     minimum = forms.IntegerField(min_value=0, max_value=MOST_SPARES)
     maximum = forms.IntegerField(min_value=0, max_value=MOST_SPARES)
-    refill_per_minute = forms.IntegerField(min_value=1, max_value=600)
-    age_minutes = forms.IntegerField(min_value=1, max_value=30 * DAY_MINUTES)
+    refill_per_minute = forms.IntegerField(min_value=1, max_value=MOST_IN_A_MINUTE)
+    age_minutes = forms.IntegerField(min_value=1, max_value=MOST_AGE_MINUTES)
     instant = forms.BooleanField(required=False)
 
     @classmethod

@@ -1,7 +1,7 @@
 """The phases after a script that succeeded and whose checks passed: what is kept of its clone's disk."""
 
-from clones.actions import snapshot_taken
 from clones.models import Clone
+from clones.snapshots import snapshot_taken
 from hosts.services import local_driver
 from provisioning.models import Run, RunPhase
 from provisioning.work import Work

@@ -10,6 +10,7 @@ Example::
     admit(path)    # a copy of ours: ImageInfo, or UnsafeImageError saying why not
 """
 
+import signal
 from pathlib import Path
 
 from bases.gate.header import Header, UnsafeHeader, parse
@@ -44,15 +45,20 @@ def admit(path: Path) -> ImageInfo:
         info = driver.image_inspect(path)
         found = driver.image_check(path)
     except DriverError as error:
-        raise UnsafeImageError(
-            f"{path.name} could not be read as a disk image: {error}", field="disk"
-        ) from error
+        raise UnsafeImageError(f"{path.name} {unreadable(error)}", field="disk") from error
     reason = refusal(info, header)
     if not reason and (found.corruptions or found.errors):
         reason = f"is damaged: {found.corruptions or found.errors} errors in its tables; {FLATTEN}"
     if reason:
         raise UnsafeImageError(f"{path.name} {reason}", field="disk")
     return info
+
+
+def unreadable(error: DriverError) -> str:
+    """Why `qemu-img` did not come to an end with it. It is ended where it prints more than anybody reads."""
+    if error.exit_code == -signal.SIGXFSZ:
+        return f"is damaged: more errors in its tables than can be listed; {FLATTEN}"
+    return f"could not be read as a disk image: {error}"
 
 
 def refusal(info: ImageInfo, header: Header) -> str:

@@ -8,6 +8,7 @@ Example::
         header = parse(file)        # UnsafeHeader says why not
 """
 
+import functools
 import os
 import struct
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ MOST_SNAPSHOTS = 1024
 SECTOR = 512
 MOST_STATE = 64 << 30  # the memory that a snapshot keeps
 SLACK = 64 << 20  # tables of the largest clusters
+MOST_CLUSTERS = 1 << 26  # references to all of them are counted: 4 TiB in clusters of 64 KiB
 DEFLATE, ZSTANDARD = 0, 1
 
 
@@ -83,14 +85,19 @@ class Reading:
         self.length_possible()
         self.tables_inside()
         end = min(self.cluster, self.file_size)
-        extensions_checked(self.descriptor, self.length, end, bitmaps=self.tables.bitmaps)
+        bitmaps = functools.partial(self.tables.bitmaps, disk=self.size)
+        extensions_checked(self.descriptor, self.length, end, bitmaps=bitmaps)
         return Header(
             self.version, self.cluster, self.size, self.snapshots, bool(self.incompatible & EXTENDED_L2)
         )
 
-    @property
+    @functools.cached_property
     def tables(self) -> Tables:
-        return Tables(self.descriptor, cluster=self.cluster, file_size=self.file_size)
+        return Tables(self.descriptor, cluster=self.cluster, file_size=self.file_size, entry=self.l2_entry)
+
+    @property
+    def l2_entry(self) -> int:
+        return 16 if self.incompatible & EXTENDED_L2 else 8
 
     @property
     def cluster(self) -> int:
@@ -146,8 +153,7 @@ class Reading:
         must(self.snapshots <= MOST_SNAPSHOTS, f"has {self.snapshots} snapshots inside")
 
     def tables_inside(self) -> None:
-        entry = 16 if self.incompatible & EXTENDED_L2 else 8
-        covered = (self.cluster // entry) << self.bits
+        covered = (self.cluster // self.l2_entry) << self.bits
         must(self.l1_entries * 8 <= MOST_L1_BYTES, "has an L1 table of absurd size")
         must(self.l1_entries >= -(-self.size // covered), "has an L1 table too small for its disk")
         refcount_bytes = self.refcount_clusters << self.bits
@@ -164,4 +170,9 @@ class Reading:
         must(
             self.file_size <= most,
             f"is {self.file_size:,} bytes long, which its disk and snapshots cannot fill",
+        )
+        must(
+            self.file_size >> self.bits <= MOST_CLUSTERS,
+            f"is {self.file_size:,} bytes long, too many for clusters of {self.cluster:,}: write it anew with"
+            " `qemu-img convert -O qcow2`",
         )

@@ -1,8 +1,8 @@
 """The tables below a qcow2 header, as far as a look at them bounds what any program has to do with them.
 
 `qemu-img check` follows every table to its end. Here each is inside the file, no table is pointed to twice by
-one that lists them, and all together are of a size that the file can hold: no file costs more to judge than
-its bytes.
+one that lists them, and all that are to be followed, those of snapshots and bitmaps too, are counted: holes
+and shared tables cost whoever makes them nothing, and whoever follows them the processor.
 """
 
 import array
@@ -19,13 +19,30 @@ OFFSET = 0x00FF_FFFF_FFFF_FE00  # of an L1 entry
 MOST_TABLES_BYTES = 64 << 20  # QEMU's own limit of one list of snapshots
 MOST_EXTRA, MOST_BITMAPS = 1024, 65535
 READ_ENTRIES = 1 << 18
+MOST_STEPS = 1 << 26  # entries to follow: 4 TiB of data in clusters of 64 KiB, seconds of processor
+STEPS_A_TABLE = 300  # what it costs to read one, in entries
+MOST_BITMAP_BYTES = 1 << 30  # of all bitmaps in memory
+BITMAP = struct.Struct(
+    ">QIIBBHI"
+)  # table's offset and entries, flags, kind, granularity, lengths of name and rest
+MOST_GRANULARITY = 31
 
 
 class Tables:
-    """An open image's tables; `cluster` is the size of one."""
+    """An open image's tables; `cluster` is the size of one, `entry` that of an L2 table's entry."""
 
-    def __init__(self, descriptor: int, *, cluster: int, file_size: int) -> None:
-        self.descriptor, self.cluster, self.file_size = descriptor, cluster, file_size
+    def __init__(self, descriptor: int, *, cluster: int, file_size: int, entry: int) -> None:
+        self.descriptor, self.cluster, self.file_size, self.entry = descriptor, cluster, file_size, entry
+        self.steps = 0
+
+    def followed(self, tables: int, *, entries: int) -> None:
+        """So many more are to be followed, each of so many entries."""
+        self.steps += tables * (entries + STEPS_A_TABLE)
+        if self.steps > MOST_STEPS:
+            raise UnsafeHeader(
+                "has more tables than can be checked in time: `qemu-img convert -O qcow2` leaves its"
+                " snapshots and bitmaps behind and makes clusters of 64 KiB"
+            )
 
     def inside(self, offset: int, length: int, what: str) -> None:
         if offset % self.cluster:
@@ -47,6 +64,7 @@ class Tables:
             seen.update(listed)
             if len(listed) > most or len(seen) < len(listed):
                 raise UnsafeHeader(f"has an {what} that lists one table twice")
+            self.followed(len(listed), entries=self.cluster // self.entry)
         if seen and (min(seen) < self.cluster or max(seen) + self.cluster > self.file_size):
             raise UnsafeHeader(f"has an {what} that leads out of the file")
 
@@ -68,12 +86,24 @@ class Tables:
         if at > self.file_size:
             raise UnsafeHeader("has its snapshot table outside the file")
 
-    def bitmaps(self, data: bytes) -> None:
-        """Where their list is, by the header's extension."""
+    def bitmaps(self, data: bytes, *, disk: int) -> None:
+        """Their list, by the header's extension: each is of a disk of this size."""
         count, _, length, offset = BITMAPS.unpack(data)
         if not 0 < count <= MOST_BITMAPS or not 0 < length <= MOST_TABLES_BYTES:
             raise UnsafeHeader("has a list of bitmaps of absurd size")
         self.inside(offset, length, "list of bitmaps")
+        listed = os.pread(self.descriptor, length, offset)
+        at = total = 0
+        for _ in range(count):
+            if at + BITMAP.size > length:
+                raise UnsafeHeader("has a list of bitmaps that ends before the last of them")
+            table, entries, _, _, granularity, name_length, more = BITMAP.unpack_from(listed, at)
+            self.inside(table, entries * 8, "table of a bitmap")
+            self.followed(1, entries=entries)
+            total += disk >> min(granularity, MOST_GRANULARITY) + 3
+            if total > MOST_BITMAP_BYTES:
+                raise UnsafeHeader("has bitmaps of absurd size")
+            at += -(-(BITMAP.size + name_length + more) // 8) * 8
 
 
 def words(data: bytes) -> "array.array[int]":

@@ -7,6 +7,7 @@ Example::
 """
 
 import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ MEMORY_OPTION, CPUS_OPTION = "-m", "-smp"
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """A process, and what below the folder it works in or holds open."""
+    """A process, and what below the folder it works in, holds open or was told of."""
 
     process: Process
     name: str
@@ -27,7 +28,7 @@ class Stranger:
 
 
 def strangers(root: Path, *, known: Collection[int]) -> tuple[Stranger, ...]:
-    """Those that work in, or hold open, anything below `root`."""
+    """Those that work in, hold open or were told of anything below `root`."""
     pids = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()}
     return tuple(one for pid in sorted(pids - set(known)) for one in _stranger(pid, root.resolve()))
 
@@ -46,7 +47,8 @@ def _stranger(pid: int, root: Path) -> Iterator[Stranger]:
     name = Path((_arguments(pid) or [""])[0]).name
     if not name.startswith(PREFIXES):
         return
-    held = tuple(dict.fromkeys(path for path in _held(pid) if path.is_relative_to(root)))
+    places = [*_held(pid), *_named(pid, root)]
+    held = tuple(dict.fromkeys(path for path in places if path.is_relative_to(root)))
     process = identify(pid)
     if held and process:
         yield Stranger(process, name, held)
@@ -63,6 +65,12 @@ def _held(pid: int) -> Iterator[Path]:
             yield Path(os.readlink(link))  # noqa: PTH115 - a pipe's name is no path to resolve
         except OSError:
             continue
+
+
+def _named(pid: int, root: Path) -> Iterator[Path]:
+    """What its arguments name there: of a socket that it listens on, its descriptor tells no path."""
+    below = re.compile(re.escape(str(root)) + r"/[^,\"\s]*")
+    return (Path(found) for word in _arguments(pid) for found in below.findall(word))
 
 
 def _arguments(pid: int) -> list[str]:

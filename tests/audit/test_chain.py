@@ -7,10 +7,11 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from audit import triggers
-from audit.models import AppendOnly, AuditEntry, AuditOutcome, ChainHead
+from audit.models import AppendOnly, AuditEntry, AuditOutcome, ChainHead, Via
 from audit.seal import anchor_kept, folder, head_sealed
-from audit.services import finish, operation
-from audit.verify import verified
+from audit.services import Actor, finish, operation
+from audit.verify import sealed_anew, verified
+from cowweb.errors import DomainError
 
 COLUMNS = [
     (model, field.attname)
@@ -91,6 +92,51 @@ def test_a_forged_or_foreign_seal_is_no_seal(record, guarded):
     file = folder() / "head.json"
     file.write_text(file.read_text().replace('\\"seq\\": 24', '\\"seq\\": 20'))
     assert verified().wrong == "head.json was not sealed by this site"
+
+
+def test_a_seal_that_is_gone_is_missed_until_it_is_made_anew_on_record(record, guarded, admin):
+    verified()
+    (folder() / "head.json").unlink()
+    assert "the sealed head beside the database is gone" in verified().wrong
+    sealed_anew(Actor(user=admin, via=Via.SHELL))
+    assert verified().wrong == ""
+    assert AuditEntry.objects.order_by("pk").last().action == "seal_audit"
+    with pytest.raises(DomainError, match="There is a sealed head"):
+        sealed_anew(Actor(user=admin, via=Via.SHELL))
+
+
+@pytest.mark.parametrize(("seq", "words"), [(10**9, "was put in from outside"), (-7, "before the first")])
+def test_a_row_that_was_put_in_beside_the_chain_is_found(record, tampered, seq, words):
+    tampered(
+        "INSERT INTO audit_auditentry (id, seq, previous, hash, at, actor_name, via, address, agent, request_id,"
+        " token, on_behalf_of, action, target, params)"
+        f" SELECT 999999, {seq}, previous, hash, at, 'admin', via, address, agent, request_id,"
+        " token, on_behalf_of, 'remove', 'clone:forged', params FROM audit_auditentry WHERE id = 5"
+    )
+    assert words in verified().wrong
+    assert words in verified(whole=False).wrong
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite replaces a row that is in the way")
+@pytest.mark.parametrize("table", triggers.TABLES)
+def test_the_database_refuses_to_replace_a_record(record, guarded, table):
+    with pytest.raises(DatabaseError, match="only grows"), transaction.atomic():
+        connection.cursor().execute(f"REPLACE INTO {table} SELECT * FROM {table} WHERE seq < 9")
+    assert verified().wrong == ""
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's is in its function")
+def test_a_guard_that_guards_nothing_is_none(record, guarded):
+    triggers.dropped(connection, ("no_update",))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER audit_auditentry_no_update BEFORE UPDATE ON audit_auditentry WHEN 0"
+            " BEGIN SELECT 1; END"
+        )
+    wrong = verified().wrong
+    triggers.dropped(connection, ("no_update",))
+    triggers.created(connection)
+    assert "audit_auditentry_no_update" in wrong
 
 
 def test_the_seal_never_goes_back(record):

@@ -47,6 +47,7 @@ GIVEN = {
     "place": "member",
     "role": "curator",
     "session": "4711",
+    "template": "4711",
 }
 LINES = {
     verb.name: " ".join(
@@ -136,6 +137,7 @@ PAGES = {
     "/clones/web/snapshots/": {"name": "first"},
     "/clones/web/network/egress/": {"reach": "none"},
     "/clones/web/network/forward/": {"port": "80"},
+    "/clones/web/reset/": {},
     "/clones/web/promote/": {"as": "made"},
     "/clones/web/rebase/": {"to": "9"},
     "/clones/web/cancel-task/": {},

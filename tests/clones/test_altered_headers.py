@@ -9,11 +9,11 @@ import pytest
 from audit.models import AuditEntry
 from bases.models import BaseImage
 from bases.services import Facts, Source, base_register
-from clones.actions import snapshot_create, snapshot_restore
 from clones.branching import set_aside
 from clones.chains import clone_flatten, clone_promote, clone_rebase
 from clones.models import Clone, DiskTask, Layer
 from clones.services import clone_remove, clone_start
+from clones.snapshots import snapshot_create, snapshot_restore
 from clones.survey import site_surveyed
 from cowweb.errors import DomainError
 from hosts.drivers.errors import Altered, DriverError

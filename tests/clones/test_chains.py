@@ -9,7 +9,6 @@ from audit.models import AuditEntry
 from bases.models import BaseImage, BaseRevision
 from bases.services import Source, base_revise
 from clones import reshaping
-from clones.actions import snapshot_create, snapshot_restore
 from clones.chains import (
     base_rebase,
     clone_flatten,
@@ -20,6 +19,7 @@ from clones.chains import (
 )
 from clones.models import Clone, DiskTask, Layer
 from clones.services import clone_remove, clone_start
+from clones.snapshots import snapshot_create, snapshot_restore
 from cowweb.errors import ConflictError, ForbiddenError, NameTakenError
 from hosts.drivers.errors import Cancelled
 from hosts.jobs import work

@@ -41,6 +41,16 @@ REFUSALS = [
     ("rollback_base base=demo", "not_found", "was never moved from another revision"),
     ("verify_base base=nothing", "not_found", "Base image nothing not found"),
     ("base_visibility base=demo for=nobodies", "not_found", "Team nobodies not found"),
+    ("list_templates base=nothing", "not_found", "Base image nothing not found"),
+    ("build_template base=demo memory=9000G", "quota", "A clone may have"),
+    ("build_template base=demo memory=much", "invalid", "memory="),
+    ("retire_template template=9", "not_found", "There is no template 9"),
+    ("show_pool base=nothing", "not_found", "Base image nothing not found"),
+    ("set_pool base=demo minimum=9", "conflict", "above the maximum"),
+    ("set_pool base=demo minimum=-1", "invalid", "write a whole number from 0 to 256"),
+    ("help verb=dance", "not_found", "There is no verb dance"),
+    ("reset name=nobody", "not_found", NO_CLONE),
+    ("delete_snapshot name=web snapshot_name=s", "not_found", "web has no snapshot s"),
     ("clone base=demo@next", "not_found", "Base image demo has no alias next"),
     ("clone", "invalid", "clone requires base parameter"),
     ("clone base=nothing", "not_found", "Base image nothing not found"),
@@ -199,6 +209,12 @@ def test_every_verb_of_the_language_can_be_carried_out_or_says_why_not():
         ("parse script=good.sh", {"problems": []}),
         ("logs name=web", {"vm": "web"}),
         ("security_audit", {"count": 3}),
+        ("set_pool base=demo maximum=3 age_minutes=5", {"minimum": 0, "maximum": 3, "ageMinutes": 5}),
+        ("show_pool base=demo", {"base": "demo", "ready": 0, "wanted": 0, "instant": True}),
+        ("list_templates base=demo", {"count": 0}),
+        ("build_template base=demo", {"status": "building", "memoryMb": 64}),
+        ("reset name=web", {"vm": "web", "base": "demo@1"}),
+        ("help verb=clone", {"verb": "clone"}),
         ("remove name=web", {"vm": "web", "status": "removed"}),
         ("clone base=demo name=two no_start=true", {"name": "two", "started": False, "path": "cold"}),
     ],
@@ -216,6 +232,17 @@ def test_a_snapshots_name_is_taken_once_and_it_takes_the_disk_back(web, do):
     assert do("snapshot name=web snapshot_name=s")["success"]
     assert do("snapshot name=web snapshot_name=s")["code"] == "name_taken"
     assert do("restore name=web snapshot_name=s")["success"]
+    assert do("delete_snapshot name=web snapshot_name=s")["output"] == "Snapshot s of web deleted"
+
+
+def test_help_names_every_verb_and_the_keys_of_one(do):
+    told = do("help")
+    assert all(f"{verb} " in told["stdout"] for verb in VERBS)
+    one = do("help verb=restore")
+    assert one["output"] == "restore: bring a stopped clone's disk back to a snapshot"
+    keys = [line.split() for line in one["stdout"].splitlines()]
+    assert keys == [["name=NAME", "needed"], ["snapshot_name=NAME", "needed"]]
+    assert "base or from" in do("help verb=clone")["stdout"]
 
 
 def test_several_clones_are_made_together_or_not_at_all(demo, do):

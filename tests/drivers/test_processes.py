@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from hosts.drivers.processes import alive, identify, send_signal, wait_gone
+from hosts.drivers.strangers import strangers
+from tests.support.site import wait_until
 
 EXIT_THREAD = 60  # the system call of x86-64 that ends one thread only
 
@@ -70,3 +72,18 @@ def test_waiting_ends_as_soon_as_the_process_does(sleeper):
 
 def test_no_process_has_no_identity():
     assert identify(2**22 + 1) is None
+
+
+def test_a_program_of_qemu_that_only_listens_in_the_folder_is_a_stranger_there(tmp_path):
+    """A socket's descriptor names no path, so its arguments are looked at."""
+    (tmp_path / "data").mkdir()
+    listens = f"unix:{tmp_path}/data/qmp.sock,server=on,wait=off"
+    argv = ["qemu-system-x86_64", "-display", "none", "-nodefaults", "-machine", "none", "-qmp", listens]
+    with subprocess.Popen(argv, cwd="/", stderr=subprocess.DEVNULL) as listener:
+        try:
+            wait_until((tmp_path / "data" / "qmp.sock").exists, timeout_s=30)
+            (found,) = strangers(tmp_path / "data", known=set())
+            assert (found.process.pid, found.holds) == (listener.pid, (tmp_path / "data" / "qmp.sock",))
+            assert strangers(tmp_path / "data", known={listener.pid}) == ()
+        finally:
+            listener.kill()

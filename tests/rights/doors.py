@@ -81,6 +81,13 @@ LINES = {
     "revoke_link": "name=web link={link}",
     "snapshot": "name=web snapshot_name=later",
     "restore": "name=web snapshot_name=before",
+    "delete_snapshot": "name=web snapshot_name=before",
+    "list_templates": "base=demo",
+    "build_template": "base=demo",
+    "retire_template": "template={template}",
+    "show_pool": "base=demo",
+    "set_pool": "base=demo minimum=0",
+    "help": "",
     "promote": "name=web as=demo",
     "execute": "vm=web command=true",
     "decide_finding": "finding={finding} decision=leave",
@@ -211,5 +218,6 @@ def line(verb: str, world) -> str:
         "finding": world.finding.pk,
         "arriving": world.arriving.pk,
         "visit": world.visit.pk,
+        "template": world.template.pk,
     }
     return f"{verb} {LINES.get(verb, USUAL)}".format(**named).strip()

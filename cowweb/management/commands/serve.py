@@ -18,6 +18,7 @@ from cowweb.asgi import application
 from cowweb.background import background
 from cowweb.pacing import PacedServer
 from links.addresses import site_address_written
+from links.proxy import known
 
 SPARE_THREADS = 32
 SWITCH_S = 0.0005  # a thread that is to draw a page waits no longer for one that computes; Python's is 0.005
@@ -49,6 +50,7 @@ class Command(BaseCommand):
             signal_handlers=True,
             ready_callable=self.ready,
             server_name="cowweb",
+            known=known,
             proxy_forwarded_address_header="X-Forwarded-For" if settings.COWWEB_HTTPS else None,
         )
         logging.getLogger("daphne").setLevel(logging.WARNING)

@@ -2,7 +2,7 @@
 
 import re
 
-DAMAGED = r"is damaged: \d+ errors|could not be read as a disk image"
+DAMAGED = r"is damaged: (\d+|more) errors|could not be read as a disk image"
 OUTSIDE = "outside the file|leads out of the file"
 TWICE = "lists one table twice"
 BACKING, ENCRYPTED = "needs a backing file", "is encrypted"
@@ -27,9 +27,10 @@ REASONS = (
     (r"(unknown |v2 )?extension of|table of names", "extension of impossible length"),
     (r"format extension", BACKING),
     (r"bitmaps extension", "extension of impossible length"),
-    (r"bitmaps", "list of bitmaps (of absurd|outside|at no)|could not be read as a disk image"),
+    (r"bitmaps", "(list of bitmaps|table of a bitmap) (of absurd|outside|at no)|bitmaps of absurd size"),
     (r"snapshot|1024 snapshots", f"of absurd size|no cluster's start|{OUTSIDE}|{TWICE}|{DAMAGED}"),
     (r"L1 |L2 |refcount|two|every|compressed", f"no cluster's start|{OUTSIDE}|{TWICE}|{DAMAGED}"),
+    (r"costly", "more tables than can be checked in time|bitmaps of absurd size|too many for clusters"),
     (r"wide|overlap|entry", f"no cluster's start|{OUTSIDE}|{TWICE}|{DAMAGED}"),
     (r"cut to", f"is not a qcow2 image|ends within its header|{OUTSIDE}|{DAMAGED}"),
     (r"posing: qcow 1|format qcow$|magic", r"is a qcow2 image of version \d+|is not a qcow2 image"),

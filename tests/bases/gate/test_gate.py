@@ -20,6 +20,7 @@ from cowweb.errors import ConflictError, DomainError, UnsafeImageError
 from hosts.drivers.qemu_img import image_check, image_inspect
 from hosts.services import local_driver
 from tests.bases.gate.attacks import further
+from tests.bases.gate.costly import costly
 from tests.bases.gate.images import (
     CLUSTER,
     FIELDS,
@@ -57,7 +58,7 @@ def test_every_hostile_image_is_refused_and_the_refusal_says_why(folder):
     """Field by field, reference by reference, table by table, format by format."""
     canaries = {"CANARY": "/root/canary", "SOCKET": "/run/canary.sock", "FIFO": "/run/canary"}
     path, names, wrong = folder / "hostile", set(), []
-    for name, image in [*hostile(canaries), *further()]:
+    for name, image in [*hostile(canaries), *further(), *costly()]:
         path.write_bytes(image)
         names.add(name)
         said = refusal_of(path)
@@ -143,6 +144,26 @@ def test_a_file_that_is_mostly_holes_is_refused_before_anyone_reads_it(folder, s
     os.truncate(path, size)
     with pytest.raises(UnsafeImageError, match="cannot fill"):
         glance(path)
+
+
+@pytest.mark.parametrize(("bits", "tables"), [(9, 1 << 20), (12, 1 << 22), (16, 1 << 16)])
+def test_a_hole_full_of_tables_is_refused_before_anyone_follows_them(folder, bits, tables):
+    """All that is written of it is the list of them."""
+    path, cluster = folder / "holes", 1 << bits
+    first = 1 << 26
+    image = bytearray(created(folder / "small", "4M", f"cluster_size={cluster}").read_bytes())
+    packed("size", (cluster // 8) * cluster * tables)(image)
+    packed("l1_entries", tables)(image)
+    packed("l1", 1 << 25)(image)
+    with path.open("wb") as file:
+        file.write(image)
+        file.seek(1 << 25)
+        file.write(struct.pack(f">{tables}Q", *(first + number * cluster for number in range(tables))))
+        file.truncate(first + tables * cluster)
+    began = time.monotonic()
+    with pytest.raises(UnsafeImageError, match="more tables than can be checked in time"):
+        admit(path)
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from clones.actions import snapshot_create, snapshot_restore
 from clones.saved import state_restore, state_save
 from clones.services import clone_start
+from clones.snapshots import snapshot_create, snapshot_restore
 from cowweb.errors import ConflictError
 from hosts.services import local_driver
 from tests.clones.memory.conftest import fresh

@@ -1,0 +1,143 @@
+"""What is taken of a request before it is known whose it is."""
+
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.support.site import free_port, wait_until
+
+pytestmark = pytest.mark.slow
+
+MIB = 1 << 20
+SERVER = """
+import os
+import sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cowweb.settings")
+os.environ["COWWEB_BODY_MAX_BYTES"] = str(20 << 20)
+import django
+django.setup()
+import daphne.server
+from cowweb.pacing import PacedServer
+
+async def application(scope, receive, send):
+    size = 0
+    while (message := await receive())["type"] == "http.request":
+        size += len(message["body"])
+        if not message["more_body"]:
+            break
+    said = f"{size} {scope['path']} {scope['root_path']} {scope['client'][0]}".encode()
+    headers = [(b"connection", b"close"), (b"content-length", str(len(said)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": said})
+
+def known(host, cookies):
+    return host == "here" and cookies == "key=theirs"
+
+PacedServer(
+    application,
+    endpoints=[f"tcp:port={sys.argv[1]}:interface=127.0.0.1"],
+    signal_handlers=False,
+    known=known,
+    proxy_forwarded_address_header="X-Forwarded-For",
+).run()
+"""
+
+
+@pytest.fixture(scope="module")
+def port():
+    chosen = free_port()
+    with subprocess.Popen([sys.executable, "-c", SERVER, str(chosen)]) as server:
+        try:
+            wait_until(lambda: is_open(chosen), timeout_s=60)
+            yield chosen
+        finally:
+            server.kill()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as knock:
+        return knock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def sent(port: int, *headers: str, body: bytes = b"", path: str = "/") -> tuple[str, int]:
+    """The answer, and how much of the body could be sent before it came."""
+    head = (
+        f"POST {path} HTTP/1.1\r\n"
+        + "".join(f"{each}\r\n" for each in ("Host: here", "Connection: close", *headers))
+        + "\r\n"
+    )
+    taken = 0
+    with socket.create_connection(("127.0.0.1", port), 30) as line:
+        line.sendall(head.encode())
+        try:
+            for at in range(0, len(body), MIB):
+                line.sendall(body[at : at + MIB])
+                taken += MIB
+        except OSError:
+            pass
+        answer = b""
+        try:
+            while part := line.recv(65536):
+                answer += part
+        except ConnectionError:
+            pass
+    return answer.decode(errors="replace"), taken
+
+
+def chunks(body: bytes) -> bytes:
+    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+
+
+def test_who_is_not_known_sends_no_more_than_a_form(port):
+    answer, _ = sent(port, f"Content-Length: {4 * MIB}", body=bytes(4 * MIB))
+    assert "200 OK" in answer
+    assert f"{4 * MIB} " in answer
+    for cookie in ("x: y", "Cookie: key=forged"):
+        _, taken = sent(port, cookie, f"Content-Length: {300 * MIB}", body=bytes(300 * MIB))
+        assert taken < 20 * MIB
+        _, taken = sent(port, cookie, "Transfer-Encoding: chunked", body=chunks(bytes(300 * MIB)))
+        assert taken < 20 * MIB
+
+
+def test_a_refusal_is_said_to_who_waits_for_it(port):
+    answer, _ = sent(port, f"Content-Length: {300 * MIB}")
+    assert answer.startswith("HTTP/1.1 413 Content Too Large\r\n")
+
+
+@pytest.mark.parametrize("way", ["length", "chunked"])
+def test_who_is_known_sends_up_to_the_limit_and_nothing_is_lost(port, way):
+    for size, is_taken in ((19, True), (21, False)):
+        body = bytes(size * MIB)
+        said = f"Content-Length: {len(body)}" if way == "length" else "Transfer-Encoding: chunked"
+        answer, _ = sent(port, "Cookie: key=theirs", said, body=body if way == "length" else chunks(body))
+        assert (f"{len(body)} " in answer) == is_taken
+
+
+def test_no_header_moves_the_site_to_another_path(port):
+    answer, _ = sent(
+        port, "Daphne-Root-Path: /elsewhere", "Content-Length: 0", path="/elsewhere/api/command/"
+    )
+    assert answer.endswith("0 /elsewhere/api/command/  127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["X-Forwarded-For: 192.0.2.7"],
+        ["X-Forwarded-For: 10.9.9.9, 192.0.2.7"],
+        ["X-Forwarded-For: 10.9.9.9", "X-Forwarded-For: 8.8.8.8,192.0.2.7"],
+    ],
+)
+def test_an_address_is_what_our_proxy_says_and_not_what_a_browser_does(port, said):
+    assert sent(port, *said, "Content-Length: 0")[0].endswith(" 192.0.2.7")
+
+
+def test_many_refusals_leave_the_server_well(port):
+    for _ in range(40):
+        sent(port, f"Content-Length: {300 * MIB}", body=bytes(2 * MIB))
+    began = time.monotonic()
+    assert "200 OK" in sent(port, "Content-Length: 0")[0]
+    assert time.monotonic() - began < 5
