@@ -120,6 +120,7 @@ def clone_reset(*, clone: Clone, actor: Actor) -> Clone:
             new.unlink(missing_ok=True)
             local_driver().disk_create(new, backing=free.revision.disk)
             swapped(free, new)
+            Clone.objects.filter(pk=clone.pk).update(has_agent=False)  # it was on what is gone
         disk_changed(clone)
         return clone
 

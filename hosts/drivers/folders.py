@@ -62,7 +62,8 @@ def _pack_file(path: Path, entry: tarfile.TarInfo) -> Iterator[bytes]:
                 raise DriverError(f"{path} became shorter while it was copied")
             left -= len(chunk)
             yield chunk
-    yield bytes(-entry.size % tarfile.BLOCKSIZE)
+    if padding := -entry.size % tarfile.BLOCKSIZE:  # an empty piece would say that this is the end
+        yield bytes(padding)
 
 
 def _header(entry: tarfile.TarInfo) -> bytes:

@@ -59,7 +59,7 @@ class Log {
     scroll.addEventListener('scroll', () => this.scrolled(), { passive: true })
     new ResizeObserver(() => { this.wrap(); this.view.ask(); if (this.following) this.end() }).observe(scroll)
     this.root.addEventListener('click', (event) => this.clicked(event))
-    this.part('find').addEventListener('input', () => this.finder.look(this.part('find').value))
+    this.part('find').addEventListener('input', () => { this.due = 0; this.finder.look(this.part('find').value) })
     this.part('find').addEventListener('keydown', (event) => {
       if (event.key === 'Enter') { event.preventDefault(); this.step(event.shiftKey ? -1 : 1) }
       if (event.key === 'Escape') { this.part('find').value = ''; this.finder.look(''); scroll.focus() }
@@ -176,7 +176,9 @@ class Log {
     else if (event.key === 'Home') this.setFollowing(false)
   }
 
+  /** To the next or previous find; as soon as there is one, where the search is still on its way. */
   step (by) {
+    this.due = this.finder.busy && !this.finder.hits.length ? by : 0
     const line = this.finder.step(by, this.view.firstVisible)
     if (line >= 0) this.show(line)
     this.showFound()
@@ -191,8 +193,9 @@ class Log {
   }
 
   showFound () {
+    if (this.due && this.finder.hits.length) return this.step(this.due)
     const { words, hits, now, busy, more } = this.finder
-    const of = `${hits.length}${busy ? '…' : more ? '+' : ''}`
+    const of = !hits.length && !busy ? 'none' : `${hits.length}${busy ? '…' : more ? '+' : ''}`
     this.part('found').textContent = words ? (now < 0 ? of : `${now + 1}/${of}`) : ''
     this.view.renew()
   }

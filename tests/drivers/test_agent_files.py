@@ -97,6 +97,8 @@ def test_a_host_that_leaves_in_the_middle_leaves_nothing(agent, guest, tmp_path)
 def test_a_folder_goes_both_ways_with_every_byte_counted(guest, tmp_path):
     (tmp_path / "a" / "deep").mkdir(parents=True)
     (tmp_path / "a" / "deep" / "large").write_bytes(os.urandom(3_000_000))
+    (tmp_path / "a" / "deep" / "empty").touch()
+    (tmp_path / "a" / "deep" / "whole block").write_bytes(bytes(512))
     (tmp_path / "a" / "run ü.sh").write_bytes(b"#!/bin/sh\n")
     (tmp_path / "a" / "run ü.sh").chmod(0o755)
     (tmp_path / "far").mkdir()
@@ -108,6 +110,8 @@ def test_a_folder_goes_both_ways_with_every_byte_counted(guest, tmp_path):
     guest.get(str(tmp_path / "far"), tmp_path / "b", progress=back.append)
     large = (tmp_path / "a" / "deep" / "large").read_bytes()
     assert (tmp_path / "b" / "deep" / "large").read_bytes() == large
+    assert (tmp_path / "b" / "deep" / "empty").stat().st_size == 0
+    assert (tmp_path / "b" / "deep" / "whole block").read_bytes() == bytes(512)
     assert stat.S_IMODE((tmp_path / "b" / "run ü.sh").stat().st_mode) == 0o755
     assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["deep", "run ü.sh", "stays"]
     for seen in (there, back):

@@ -95,6 +95,21 @@ def test_a_snapshot_takes_the_disk_back(served, lab):
     assert do("execute vm=lab command='cat /root/mark'")["stdout"] == "before\n"
 
 
+def test_a_reset_clone_boots_its_base_as_who_it_is(served, lab):
+    """One that went on from memory has never booted from its base before."""
+    do = served.admin.command
+    made = do("clone base=demo name=again path=memory")
+    assert made["success"], made
+    assert do("execute vm=again command='echo kept > /root/mark; sync'")["success"]
+    assert do("stop name=again")["status"] == "stopped"
+    assert do("reset name=again")["success"]
+    started = do("start name=again")
+    assert started["success"], started
+    told = do("execute vm=again command='hostname; test -e /root/mark || echo gone'")
+    assert told["stdout"] == "again\ngone\n"
+    assert do("remove name=again")["success"]
+
+
 def test_the_base_was_not_touched_and_the_layer_is_clean(served, lab):
     assert served.admin.command("clone base=demo name=check no_start=true")["success"]
     disk = served.admin.command("inspect name=check")["disk"]
