@@ -20,7 +20,7 @@ MOST_TABLES_BYTES = 64 << 20  # QEMU's own limit of one list of snapshots
 MOST_EXTRA, MOST_BITMAPS = 1024, 65535
 READ_ENTRIES = 1 << 18
 MOST_STEPS = 1 << 26  # entries to follow: 4 TiB of data in clusters of 64 KiB, seconds of processor
-STEPS_A_TABLE = 300  # what it costs to read one, in entries
+STEPS_A_TABLE = 600  # what it costs to read one, in entries
 MOST_BITMAP_BYTES = 1 << 30  # of all bitmaps in memory
 BITMAP = struct.Struct(
     ">QIIBBHI"
