@@ -53,7 +53,7 @@ class Room:
     ) -> dict[str, Any]:
         """In words: what is used once so many more are made, and how many more fit on the host."""
         size = {"memory_mb": memory_mb or base.memory_mb, "cpus": cpus or base.cpus}
-        words, over = self.left.after(**size, count=count or 1, minutes=minutes) if self.left else ("", False)
+        words, over = self.left.after(**size, count=count or 1, minutes=minutes) if self.left else ("", "")
         fit = self.fit(base, size["memory_mb"])
         return {
             "words": words,

@@ -6,6 +6,7 @@ Example::
     findings_gone(Kind.FOLDER, seen={"clones/0123456789ab"})    # those not seen any more are resolved
 """
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,6 +26,7 @@ TOPIC = "findings"
 SAME_REPAIR = timedelta(hours=1)  # one that comes back within is the same trouble, counted
 GONE = "It was gone at the next look."
 AT_ONCE = 500
+OWN_NAME = re.compile(r"[a-z]+:", re.ASCII)
 WAITING_KEY = "findings.waiting"
 
 
@@ -82,12 +84,17 @@ def finding_known(noted: Noted) -> Finding | None:
     return last if last.state == noted.state and last.found == noted.found and recent else None
 
 
+def target_of(kind: str, subject: str) -> str:
+    """How other entries call it: what has a name of its own, such as a clone, by that."""
+    return subject if OWN_NAME.match(subject) else f"{kind}:{subject}"
+
+
 def finding_begun(noted: Noted) -> Finding:
     now = timezone.now()
     params = {"state": noted.state, "found": noted.found, "done": noted.done}
     ended = now if noted.state == State.REPAIRED else None
     subject = noted.subject[:300]
-    with operation(SYSTEM, "reconcile", target=f"{noted.kind}:{subject}", params=params):
+    with operation(SYSTEM, "reconcile", target=target_of(noted.kind, subject), params=params):
         try:
             with transaction.atomic():
                 made = Finding.objects.create(

@@ -170,25 +170,25 @@ class Left:
     limits: Mapping[Holder, Limits]
     used: Mapping[Holder, Mapping[str, int]]
 
-    def after(self, *, memory_mb: int, cpus: int, count: int = 1, minutes: int = 0) -> tuple[str, bool]:
-        """In words what is used once so many more machines are made, and run for so many minutes, and whether
-        that is too much. The tightest of person and team counts; empty where nothing is limited."""
+    def after(self, *, memory_mb: int, cpus: int, count: int = 1, minutes: int = 0) -> tuple[str, str]:
+        """In words what is used once so many more machines are made, and run so many minutes; and of which
+        quota that is too much. The tightest of person and team counts; empty where nothing is limited."""
         each = {Quota.CLONES: 1, Quota.RUNNING: 1, Quota.VCPUS: cpus, Quota.MEMORY: memory_mb}
         more = {quota: amount * count for quota, amount in each.items()}
         if minutes:
             more[Quota.RUN_MINUTES] = minutes
-        said, over = [], False
+        said, over = [], ""
         for quota, amount in more.items():
             tight = self.tightest(quota)
             if tight is None:
                 continue
             used, most = tight
             said.append(used_words(quota, used + amount, most))
-            over = over or used + amount > most
+            over = over or (quota if used + amount > most else "")
         disk = self.tightest(Quota.DISK)  # what a new layer will take shows later: some has to be left
         if disk and disk[0] >= disk[1]:
             said.append(used_words(Quota.DISK, *disk))
-            over = True
+            over = over or Quota.DISK
         return ", ".join(said), over
 
     def tightest(self, quota: str) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from cowweb.http import status_of, went_to
 from cowweb.signed import signed_in
 from people.teams import team_named
 from quotas.forms import DecisionForm, LimitForm, RequestForm
-from quotas.models import Raise
+from quotas.models import Quota, Raise
 from quotas.pages import account_of, page_context, request_context
 from quotas.raises import raise_approve, raise_named, raise_refuse, raise_request, raise_withdraw
 from quotas.setting import person_account, quota_set, team_account
@@ -24,6 +24,8 @@ def quota_list(request: HttpRequest) -> HttpResponse:
         context = page_context(signed_in(request), request.GET.get("of", ""), request.GET)
     except NotFoundError as error:
         raise Http404(str(error)) from None
+    if (quota := request.GET.get("ask")) in Quota.values:
+        context["form"] = RequestForm(initial={"quota": quota})
     return render(request, "quotas/quota_list.html", context)
 
 

@@ -114,7 +114,7 @@ def test_nothing_opens_a_disk_whose_header_was_written_anew(altered, made, actor
     assert not BaseImage.objects.filter(name="mine", status="ready").exists()
     assert web.disk.read_bytes() == before and not Layer.objects.exists()
     assert is_noted().count > 1
-    assert AuditEntry.objects.filter(action="reconcile", target="clone:clone:web").count() == 1
+    assert AuditEntry.objects.filter(action="reconcile", target="clone:web").count() == 1
     work(clone_remove(clone=fresh(web), actor=actor).job.pk)
     assert fresh(web).status == "removed" and site_surveyed() == 0
     assert Finding.objects.get(subject="clone:web").state == "resolved"

@@ -235,16 +235,6 @@ def test_a_snapshots_name_is_taken_once_and_it_takes_the_disk_back(web, do):
     assert do("delete_snapshot name=web snapshot_name=s")["output"] == "Snapshot s of web deleted"
 
 
-def test_help_names_every_verb_and_the_keys_of_one(do):
-    told = do("help")
-    assert all(f"{verb} " in told["stdout"] for verb in VERBS)
-    one = do("help verb=restore")
-    assert one["output"] == "restore: bring a stopped clone's disk back to a snapshot"
-    keys = [line.split() for line in one["stdout"].splitlines()]
-    assert keys == [["name=NAME", "needed"], ["snapshot_name=NAME", "needed"]]
-    assert "base or from" in do("help verb=clone")["stdout"]
-
-
 def test_several_clones_are_made_together_or_not_at_all(demo, do):
     assert do("clone base=demo name=c-2 no_start=true")["success"]
     refused = do("clone base=demo name=c count=3 no_start=true")

@@ -2,18 +2,15 @@
 
 import pytest
 
-from tests.support.site import wait_until
-
 WEB = "examples/web.sh"
 
 
 @pytest.fixture(scope="session")
 def lab(served):
     """A clone of demo that runs for the whole session; the result of having made it."""
+    served.template()
     result = served.admin.command("clone base=demo name=lab")
     assert result["success"], result
-    template = "SELECT count(*) AS count FROM pools_template WHERE status = 'building'"
-    wait_until(lambda: not served.row(template)["count"], timeout_s=240)  # it takes a processor meanwhile
     return result
 
 

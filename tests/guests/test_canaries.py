@@ -64,14 +64,6 @@ class Told(Site):
         return urllib.parse.urlsplit(address).path
 
 
-def templated(site: Told) -> None:
-    """With the base's template there is our agent."""
-    assert site.admin.command("clone base=demo name=lab")["success"]
-    building = "SELECT count(*) AS count FROM pools_template WHERE status = 'building'"
-    wait_until(lambda: not site.row(building)["count"], timeout_s=200)
-    site.admin.command("remove name=lab")
-
-
 def doors(site: Told) -> None:
     """Invitation, password, second factor, recovery code, password link, tokens: right ones and wrong ones."""
     guest = Person.__new__(Person)
@@ -184,7 +176,7 @@ def told(tmp_path_factory, tiny_guest, guest_cache):
         )
         site.canaries.add("the administrator's password", site.password)
         with watched(site.canaries, {site.server.pid}) as seen:
-            templated(site)
+            site.template()
             doors(site)
             commands(site)
             runs = [provisioned(site, channel) for channel in ("agent", "ssh")]

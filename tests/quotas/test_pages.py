@@ -57,7 +57,10 @@ def test_a_run_is_told_of_its_minutes_and_of_a_full_disk(demo, as_user):
     assert "2 of 5 run minutes this month after this" in text(as_user("member").post("/runs/parse/", script))
     set_limit(as_user, "user:member", "disk", "0")
     drawn = text(as_user("member").get("/bases/"))
-    assert "0 of 0 disk after this" in drawn and "ask for more" in drawn
+    assert "0 of 0 disk after this" in drawn and 'href="/quotas/?ask=disk">ask for more' in drawn
+    asked = text(as_user("member").get("/quotas/?ask=disk"))
+    assert 'id="ask-more" open' in asked and '<option value="disk" selected>' in asked
+    assert 'id="ask-more" open' not in text(as_user("member").get("/quotas/?ask=everything"))
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,13 @@ class Site:
     def qemu_pid(self, name: str) -> int:
         return int(json.loads(self.clone(name)["record"])["pid"])
 
+    def template(self) -> None:
+        """Has demo's template built, so that its clones go on from memory and our agent is in them."""
+        built = self.admin.command("build_template base=demo")
+        assert built["success"], built
+        ready = "SELECT count(*) AS count FROM pools_template WHERE status = 'ready'"
+        wait_until(lambda: self.row(ready)["count"], timeout_s=promised(120))
+
     def script(self, name: str, text: str) -> str:
         """A script where the site takes files from; its path in commands."""
         path = self.data / "import" / name
