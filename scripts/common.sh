@@ -66,10 +66,12 @@ format_templates() {
     .venv/bin/djade --target-version 5.2 "$@" "${files[@]}"
 }
 
-# What waits more than it works runs side by side. The tests of a module share what they make, and begin in the
-# order that tests/conftest.py gives them: those in guests first, so that the quick ones fill the end.
+# What waits more than it works runs side by side. Tests in guests are a session of their own with one worker less:
+# each that waits costs as long as its guests and its site live. The tests of a module share their guest, and begin
+# in the order that tests/conftest.py gives them.
 test_fast() { tested -q -n 3 --dist worksteal -m "not slow and not guest and not browser"; }
-test_all() { tested -q -n 4 --dist loadfile --no-loadscope-reorder; }
+test_quick() { tested -q -n 4 --dist worksteal -m "not guest and not browser"; }
+test_guests() { tested -q -n 3 --dist loadfile --no-loadscope-reorder -m "guest or browser"; }
 
 # A shared machine is at times too slow for what waits by the clock: what failed is tried once more, by itself.
 tested() {

@@ -23,20 +23,13 @@ from tests.support.site import Site
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-# Begun first, in this order, so that none of them is left to run alone at the end
-LONGEST = ["test_pages_look", "test_newcomer", "test_canaries", "test_odd_scripts", "test_build_guests"]
-
-
-def place(item) -> int:
-    """Where a test stands in the order: the longest, then what boots a guest, then the others."""
-    if item.path.stem in LONGEST:
-        return LONGEST.index(item.path.stem)
-    return len(LONGEST) + (not any(item.get_closest_marker(name) for name in ("guest", "browser")))
+# Begun first, so that none of them is left to run alone at the end
+LONGEST = {"test_build_guests", "test_odd_scripts", "test_pages_look", "test_newcomer", "test_canaries"}
 
 
 def pytest_collection_modifyitems(items):
     """What takes a minute and more runs where it is asked for: `COWWEB_LONG_TESTS=1`."""
-    items.sort(key=place)
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
     if not os.environ.get("COWWEB_LONG_TESTS"):
         for item in items:
             if item.get_closest_marker("long"):

@@ -11,7 +11,7 @@ MANY = 50
 ANSWER_S = 120
 
 
-@pytest.fixture(params=["served", "grown"])
+@pytest.fixture(params=["served", pytest.param("grown", marks=pytest.mark.long)])
 def either(request):
     """A site on SQLite in one process, and one on PostgreSQL and Redis."""
     return request.getfixturevalue(request.param)

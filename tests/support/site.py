@@ -55,6 +55,7 @@ class Site:
         self.address = f"http://127.0.0.1:{self.port}"
         self.env = {**os.environ, "COWWEB_DATA": str(data), "COWWEB_CACHE": str(cache), **env}
         self.env["COWWEB_READY_TIMEOUT_S"] = str(int(promised(180)))
+        self.env.setdefault("COWWEB_STOP_GRACE_S", str(int(promised(10))))
         self.memory = Path(f"/dev/shm/cowweb-tests-{os.getpid()}-{self.port}")
         self.env["COWWEB_MEMORY"] = str(self.memory)
         self.server: subprocess.Popen[bytes] | None = None
