@@ -40,10 +40,10 @@ def test_an_administrator_sees_and_decides(waiting, client, admin):
     client.force_login(admin)
     page = client.get(PAGE).text
     assert "clones/0123456789ab" in page and "Waiting for a decision" in page and "compared" in page
-    assert "findings to decide" in client.get("/").text, "the navigation does not say so"
+    assert "1 finding to decide" in client.get("/").text, "the navigation does not say so"
     done = client.post(f"{PAGE}{waiting.pk}/decide/", {"decision": "leave"}, follow=True)
     assert "is not reported again" in done.text and "by admin" in done.text
-    assert "findings to decide" not in client.get("/").text
+    assert "finding to decide" not in client.get("/").text
 
 
 def test_a_refused_decision_is_told_on_the_page(waiting, client, admin):

@@ -10,7 +10,6 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 REPRESENTATIVE = [
     "tests/audit/test_chain.py",
-    "tests/bases/test_registry.py",
     "tests/cowweb/test_jobs.py",
     "tests/cowweb/test_sockets.py",
 ]
@@ -20,6 +19,7 @@ MORE = [
     "tests/audit/test_looking.py",
     "tests/audit/test_operation.py",
     "tests/audit/test_pages.py",
+    "tests/bases/test_registry.py",
     "tests/clones/test_finding_pages.py",
     "tests/people/test_access.py",
     "tests/pools/test_upkeep.py",
