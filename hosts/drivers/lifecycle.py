@@ -73,11 +73,18 @@ def shutdown(record: MachineRecord, *, grace_s: float) -> bool:
     """True when the guest powered off by itself within the grace."""
     if _press_power_button(record, deadline=time.monotonic() + grace_s):
         return ending(Path(record.folder)) is Ending.POWER_OFF
-    with contextlib.suppress(Unreachable, TimedOut, NotFound), monitor(record) as qmp:
-        qmp.execute("quit")  # unlike a kill, writes out what is still in memory
-    if not wait_gone(process_of(record), timeout_s=QUIT_S):
+    if not (_asked_to_quit(record) and wait_gone(process_of(record), timeout_s=QUIT_S)):
         kill(record)
     return False
+
+
+def _asked_to_quit(record: MachineRecord) -> bool:
+    """False where QEMU hears nothing, so that nobody waits for it."""
+    asked = False
+    with contextlib.suppress(Unreachable, TimedOut, NotFound), monitor(record) as qmp:
+        asked = True
+        qmp.execute("quit")  # unlike a kill, writes out what is still in memory
+    return asked
 
 
 def kill(record: MachineRecord) -> None:

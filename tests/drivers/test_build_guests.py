@@ -114,6 +114,7 @@ def test_its_disk_starts_by_bios_too_and_in_little_memory(tiny, tmp_path):
         assert machine.out("hostname") == "bios-tiny"
 
 
+@pytest.mark.long  # a system of its own: a minute to boot, and several to build where it is not kept yet
 def test_debian_starts_with_the_hosts_identity(tmp_path):
     folder = tmp_path / "debian-1"
     folder.mkdir()
