@@ -10,6 +10,7 @@ from audit.services import actor_of
 from bases.arrivals import Wanted, import_begin, import_cancel, import_named, outside
 from bases.catalogue import catalogue, image_named
 from bases.forms import ImportForm, PathForm, UploadForm, UrlForm
+from bases.imports import images_offered
 from bases.models import Import
 from bases.pages import import_context, imports_context
 from bases.reach import publishers_reached
@@ -31,7 +32,8 @@ def import_list(request: HttpRequest) -> HttpResponse:
 
 def imports_page(request: HttpRequest, *, status: int = 200, **forms: ImportForm) -> HttpResponse:
     every = {"url_form": UrlForm(), "upload_form": UploadForm(), "path_form": PathForm(), **forms}
-    return render(request, "bases/import_list.html", {**imports_context(), **every}, status=status)
+    context = {**imports_context(), "offered": images_offered(), **every}
+    return render(request, "bases/import_list.html", context, status=status)
 
 
 def refused(request: HttpRequest, error: DomainError) -> HttpResponse:

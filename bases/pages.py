@@ -9,7 +9,6 @@ from django.db.models import Q
 
 from bases.aliases import undoable
 from bases.forms import SettingsForm
-from bases.imports import images_offered
 from bases.models import AliasMove, BaseImage, BaseRevision, Import
 from bases.references import STABLE
 from cowweb.roles import curates
@@ -83,7 +82,7 @@ def revisions_context(base: BaseImage) -> dict[str, Any]:
 
 def imports_context() -> dict[str, Any]:
     rows = Import.objects.select_related("asked_by", "revision__base")
-    return {"imports": rows[:EARLIER], "offered": images_offered(), "live_path": "/ws/bases/_imports/"}
+    return {"imports": rows[:EARLIER], "live_path": "/ws/bases/_imports/"}
 
 
 def import_context(arriving: Import) -> dict[str, Any]:

@@ -131,8 +131,7 @@ def held_by(clones: CloneQuerySet, whose: str, user: User) -> CloneQuerySet:
 
 def whose_choices(user: User, chosen: str) -> list[tuple[str, str]]:
     """To filter by; also what was chosen elsewhere, though it is not among the first."""
-    seen = Team.objects.all() if rights.everywhere(user, rights.SEE) else Team.objects.of(user)
-    names = seen.order_by("name").values_list("name", flat=True)[:TEAMS_OFFERED]
+    names = Team.objects.visible_to(user).order_by("name").values_list("name", flat=True)[:TEAMS_OFFERED]
     choices = [("me", "Mine"), *((f"team:{name}", f"Team {name}") for name in names)]
     if chosen and chosen not in dict(choices):
         choices.append((chosen, chosen.partition(":")[2]))
@@ -150,7 +149,7 @@ def shown(clones: CloneQuerySet, what: str) -> CloneQuerySet:
 
 def sharing_context(clone: Clone, user: User) -> dict[str, Any]:
     """Who has it, and whether the user may change that."""
-    teams = Team.objects.all() if rights.everywhere(user, rights.SEE) else Team.objects.of(user)
+    teams = Team.objects.visible_to(user)
     return {
         "shares": clone.shares.select_related("user", "team"),
         "team_choices": teams.order_by("name")[:TEAMS_OFFERED],

@@ -8,6 +8,7 @@ from commands.language import Command
 from commands.service import Caller, Result
 from cowweb.errors import DomainError
 from cowweb.values import InvalidValue, memory_mb, whole_number
+from cowweb.wording import counted
 
 SEEDS = {"": BaseRevision.Seed.FW_CFG, "cloud-init": BaseRevision.Seed.NOCLOUD}
 
@@ -56,7 +57,7 @@ def list_bases(command: Command, caller: Caller) -> Result:
     usable = BaseImage.objects.visible_to(caller.actor.user).usable().select_related("current")
     bases = [base_entry(base) for base in usable.order_by("name")]
     names = ", ".join(str(base["name"]) for base in bases)
-    many = f"{len(bases)} base image{'' if len(bases) == 1 else 's'}"
+    many = counted(len(bases), "base image")
     return {
         "output": f"{many}: {names}" if bases else "No base images yet",
         "count": len(bases),

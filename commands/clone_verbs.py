@@ -19,6 +19,7 @@ from commands.language import Command
 from commands.service import Caller, Result
 from cowweb.errors import DomainError
 from cowweb.values import egress_ports, egress_text
+from cowweb.wording import counted
 from hosts.jobs import work_or_wait
 from hosts.models import Host, Job
 from hosts.services import host_look, local_host
@@ -110,7 +111,7 @@ def clone_list(command: Command, caller: Caller) -> Result:
     clones = Clone.objects.live().visible_to(caller.actor.user).for_list()
     vms = [machine_entry(one) for one in clones]
     listed = ", ".join(f"{vm['name']} ({vm['status']})" for vm in vms)
-    many = f"{len(vms)} clone{'' if len(vms) == 1 else 's'}"
+    many = counted(len(vms), "clone")
     return {"output": f"{many}: {listed}" if vms else "No clones", "count": len(vms), "vms": vms}
 
 

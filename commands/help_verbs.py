@@ -24,8 +24,8 @@ def help_verb(command: Command, _caller: Caller) -> Result:
 def keys_told(verb: Verb) -> list[str]:
     """A line for each key, those that must be given first."""
     one_of = " or ".join(key.name for key in verb.either)
-    told = [(key, "needed") for key in verb.required]
-    told = [(key, "needed" if len(verb.either) == 1 else f"{one_of}") for key in verb.either] + told
+    told = [(key, one_of) for key in verb.either]
+    told += [(key, "needed") for key in verb.required]
     told += [(key, "") for key in verb.optional]
     width = max((len(written(key)) for key, _ in told), default=0)
     return [f"{written(key):<{width}}  {note}".rstrip() + "\n" for key, note in told]

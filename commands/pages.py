@@ -14,7 +14,7 @@ from clones.pages import usable
 from clones.room import Room
 from clones.sharing import memory_shared
 from clones.times import times_of
-from cowweb.roles import administers, audits, curates, sees_everything
+from cowweb.roles import administers, audits, curates
 from hosts.capacity import fit_words
 from people.models import Team
 from provisioning.models import Run, Script
@@ -92,7 +92,7 @@ def found(user: User, text: str) -> list[dict[str, str]]:
 
 def people_found(user: User, text: str) -> list[dict[str, str]]:
     """Teams that one may see; for administrators, who have pages of people, these too."""
-    teams = teams_seen(user).filter(name__icontains=text).order_by("name")[:FOUND]
+    teams = Team.objects.visible_to(user).filter(name__icontains=text).order_by("name")[:FOUND]
     hits = [
         {"kind": "Team", "name": team.name, "url": reverse("team-detail", args=[team.name])} for team in teams
     ]
@@ -102,10 +102,6 @@ def people_found(user: User, text: str) -> list[dict[str, str]]:
             name, url = person.get_username(), reverse("person-detail", args=[person.get_username()])
             hits.append({"kind": "Person", "name": name, "url": url})
     return hits
-
-
-def teams_seen(user: User) -> QuerySet[Team]:
-    return Team.objects.all() if sees_everything(user) else Team.objects.of(user)
 
 
 def names_for(user: User, kind: str, prefix: str) -> list[str]:
@@ -121,7 +117,7 @@ def names_for(user: User, kind: str, prefix: str) -> list[str]:
         return list(people.values_list("username", flat=True)[:FOUND]) if administers(user) else []
     clones = Clone.objects.live().visible_to(user)
     queries: dict[str, QuerySet[Any]] = {
-        "teams": teams_seen(user).filter(name__startswith=prefix).order_by("name"),
+        "teams": Team.objects.visible_to(user).filter(name__startswith=prefix).order_by("name"),
         "binned": Clone.objects.binned().visible_to(user).filter(name__startswith=prefix).order_by("-pk"),
         "bases": BaseImage.objects.visible_to(user).usable().filter(name__startswith=prefix).order_by("name"),
         "clones": clones.filter(name__startswith=prefix).order_by("-pk"),

@@ -9,6 +9,7 @@ from audit.services import Actor
 from commands.language import Command
 from commands.service import Caller, Result
 from cowweb.errors import DomainError, ForbiddenError
+from cowweb.wording import counted
 from links.addresses import site_address
 from people.browsers import browser
 from people.models import Visit
@@ -32,7 +33,7 @@ def person_for(command: Command, actor: Actor) -> User:
 def list_sessions(command: Command, caller: Caller) -> Result:
     user = person_for(command, caller.actor)
     sessions = [session_entry(visit) for visit in visits_of(user)]
-    many = f"{len(sessions)} session{'' if len(sessions) == 1 else 's'}"
+    many = counted(len(sessions), "session")
     return {
         "output": f"{user.username} has {many}",
         "user": user.username,

@@ -10,11 +10,11 @@ from cowweb.errors import NotFoundError
 from cowweb.values import memory_mb
 from pools.curation import template_retire
 from pools.demand import wanted_spares
-from pools.models import Pool, Spare, Template
-from pools.pages import pool_or_defaults
+from pools.forms import MINUTE_S
+from pools.models import Pool, Template
+from pools.pages import pool_or_defaults, spares_now
 from pools.services import pool_set, template_ahead
 
-MINUTE_S = 60
 NUMBERS = ("minimum", "maximum", "refill_per_minute")
 
 
@@ -65,15 +65,13 @@ def set_pool(command: Command, caller: Caller) -> Result:
 
 
 def pool_told(base: BaseImage, pool: Pool) -> Result:
-    spares = Spare.objects.filter(template__revision__base=base)
-    ready = spares.filter(status=Spare.Status.READY).count()
-    wanted = wanted_spares(pool)
+    spares, wanted = spares_now(base), wanted_spares(pool)
     kept = f"{pool.minimum} always, {pool.maximum} at most"
     return {
-        "output": f"{base.name}: {ready} of {wanted} spares wait; {kept}",
+        "output": f"{base.name}: {spares['ready']} of {wanted} spares wait; {kept}",
         "base": base.name,
-        "ready": ready,
-        "filling": spares.filter(status=Spare.Status.FILLING).count(),
+        "ready": spares["ready"],
+        "filling": spares["filling"],
         "wanted": wanted,
         "minimum": pool.minimum,
         "maximum": pool.maximum,

@@ -4,6 +4,7 @@ from commands.language import Command
 from commands.run_verbs import SCRIPT_BYTES
 from commands.service import Caller, Result
 from cowweb.errors import DomainError
+from cowweb.wording import counted
 from provisioning.library import Draft, script_named, script_remove, script_save, version_named
 from provisioning.models import Script, ScriptVersion
 
@@ -40,8 +41,7 @@ def list_scripts(_command: Command, caller: Caller) -> Result:
         for script in Script.objects.visible_to(caller.actor.user).for_list()
         if script.current
     ]
-    words = f"{len(scripts)} script{'' if len(scripts) == 1 else 's'}"
-    return {"output": words, "count": len(scripts), "scripts": scripts}
+    return {"output": counted(len(scripts), "script"), "count": len(scripts), "scripts": scripts}
 
 
 def show_script(command: Command, caller: Caller) -> Result:

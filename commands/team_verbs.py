@@ -7,7 +7,7 @@ from audit.services import Actor
 from commands.language import Command
 from commands.service import Caller, Result
 from cowweb.errors import ForbiddenError
-from cowweb.roles import sees_everything
+from cowweb.wording import counted
 from links.addresses import site_address
 from people.invitations import Guest, invitation_make
 from people.models import Membership, Team
@@ -25,13 +25,11 @@ def in_person(actor: Actor) -> None:
 
 
 def list_teams(command: Command, caller: Caller) -> Result:
-    """Those one is in; every team for who sees all, and for the host's shell."""
-    user = caller.actor.user
-    teams = Team.objects.of(user) if user and not sees_everything(user) else Team.objects.all()
-    found = Team.objects.filter(pk__in=teams.values("pk")).annotate(people=Count("memberships"))
+    seen = Team.objects.visible_to(caller.actor.user)
+    found = Team.objects.filter(pk__in=seen.values("pk")).annotate(people=Count("memberships"))
     listed = list(found.order_by("name").values("name", "description", "people"))
     names = ", ".join(str(team["name"]) for team in listed)
-    many = f"{len(listed)} team{'' if len(listed) == 1 else 's'}"
+    many = counted(len(listed), "team")
     return {"output": f"{many}: {names}" if listed else "No teams", "count": len(listed), "teams": listed}
 
 

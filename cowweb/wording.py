@@ -20,6 +20,11 @@ ALMOST = 0.05  # what ends in 6 days and 23 hours ends in 7 days
 AGES = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 clone`, `3 clones`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def size(count: float | None) -> str:
     """Bytes for people: three digits at most, binary units."""
     if count is None:

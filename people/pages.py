@@ -24,7 +24,7 @@ TEAMS_SHOWN = 20
 def people_context(user: User, query: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The teams one may see, and for those who see all everyone as well, a page at a time, by name."""
     whole, text = sees_everything(user), (query or {}).get("q", "").strip()
-    seen = Team.objects.all() if whole else Team.objects.filter(memberships__user=user)
+    seen = Team.objects.visible_to(user)
     teams = Team.objects.filter(pk__in=seen.filter(name__icontains=text)).for_list()
     context = {"query": {"q": text}, "is_administrator": administers(user)}
     context |= {"teams": teams[:TEAMS_SHOWN], "more_teams": max(0, teams.count() - TEAMS_SHOWN)}

@@ -1,13 +1,11 @@
 """What is taken of a request before it is known whose it is."""
 
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
 
-from tests.support.site import free_port, wait_until
+from tests.support.own_server import served
 
 pytestmark = pytest.mark.slow
 
@@ -48,18 +46,8 @@ PacedServer(
 
 @pytest.fixture(scope="module")
 def port():
-    chosen = free_port()
-    with subprocess.Popen([sys.executable, "-c", SERVER, str(chosen)]) as server:
-        try:
-            wait_until(lambda: is_open(chosen), timeout_s=60)
-            yield chosen
-        finally:
-            server.kill()
-
-
-def is_open(port: int) -> bool:
-    with socket.socket() as knock:
-        return knock.connect_ex(("127.0.0.1", port)) == 0
+    with served(SERVER) as chosen:
+        yield chosen
 
 
 def sent(port: int, *headers: str, body: bytes = b"", path: str = "/") -> tuple[str, int]:

@@ -1,17 +1,15 @@
 """A slow line costs the server what is on its way, not the whole: of a download, and of a websocket."""
 
 import http.client
-import socket
 import struct
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
 
-from tests.support.site import free_port, wait_until
+from tests.support.own_server import served
+from tests.support.site import wait_until
 from tests.support.websocket import TEXT, Closed, WebSocket
 
 pytestmark = pytest.mark.slow
@@ -66,18 +64,8 @@ PacedServer(application, endpoints=[f"tcp:port={{sys.argv[1]}}:interface=127.0.0
 
 @pytest.fixture
 def port():
-    chosen = free_port()
-    with subprocess.Popen([sys.executable, "-c", SERVER, str(chosen)]) as server:
-        try:
-            wait_until(lambda: is_open(chosen), timeout_s=30)
-            yield chosen
-        finally:
-            server.kill()
-
-
-def is_open(port: int) -> bool:
-    with socket.socket() as knock:
-        return knock.connect_ex(("127.0.0.1", port)) == 0
+    with served(SERVER) as chosen:
+        yield chosen
 
 
 @contextmanager
