@@ -104,7 +104,7 @@ def clone_sentence(entry: dict[str, Any], *, waited: bool) -> str:
     if not entry["started"]:
         return f"Clone {entry['name']} of {entry['basedOn']} created in {entry['timings']['disk_ms']:.0f} ms"
     total = sum(ms for ms in entry["timings"].values() if ms)
-    way = Clone.Way(entry["path"]).label.lower() + (f", as {entry['reason']}" if entry["reason"] else "")
+    way = Clone.Way(entry["path"]).label.lower() + (f", because {entry['reason']}" if entry["reason"] else "")
     return f"Clone {entry['name']} of {entry['basedOn']} ready in {total:.0f} ms ({way})"
 
 

@@ -19,7 +19,7 @@ def test_a_clone_answers_with_what_it_is_and_where_its_time_went(served, lab):
     assert all(ms is None or ms >= 0 for ms in lab["timings"].values())
     assert sum(ms or 0 for ms in lab["timings"].values()) > 0
     way = {"cold": "cold boot", "memory": "memory clone", "spare": "warm spare"}[lab["path"]]
-    why = f", as {lab['reason']}" if lab["reason"] else ""
+    why = f", because {lab['reason']}" if lab["reason"] else ""
     assert re.fullmatch(rf"Clone lab of demo ready in \d+ ms \({re.escape(way + why)}\)", lab["output"])
 
 
