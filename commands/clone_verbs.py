@@ -43,8 +43,9 @@ def clone(command: Command, caller: Caller) -> Result:
     if count == 1:
         said = clone_sentence(made[0], waited=caller.waits) + (f" ({warning})" if warning else "")
         return {**made[0], **warned, "output": said}
-    of = values.get("base") or values["from"]
-    return {"output": f"{count} clones of {of}", "count": count, "clones": made, **warned}
+    listed = ", ".join(one["name"] for one in made)
+    output = f"{count} clones of {values.get('base') or values['from']}: {listed}"
+    return {"output": output, "count": count, "clones": made, **warned}
 
 
 def wanted(values: dict[str, str], name: str) -> Wanted:
