@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,23 @@ class Command(BaseCommand):
         except DomainError as error:
             self.stderr.write(str(error))
             sys.exit(1)
-        follower = Follower(self.stderr.write if json else self.stdout.write, actor)
-        caller = Caller(actor=actor, reads_own_files=True, parameters=given, on_run=follower.begun)
+        follower = Follower(self.stderr.write if json else self.stdout.write, actor, self.line_again())
+        caller = Caller(
+            actor=actor,
+            reads_own_files=True,
+            parameters=given,
+            on_run=follower.begun,
+            on_copy=follower.copy_begun,
+        )
         result = asyncio.run(follower.watch(lambda: run_command(line, caller)))
         self.tell(result, as_json=json)
         sys.exit(0 if result["success"] else 1)
+
+    def line_again(self) -> Callable[[str], object] | None:
+        """Writes one line over and over, where somebody looks."""
+        if not self.stderr.isatty():
+            return None
+        return lambda text: self.stderr.write(f"\r\x1b[K{plain_text(text)}", ending="")
 
     def tell(self, result: dict[str, Any], *, as_json: bool) -> None:
         if as_json:
