@@ -89,6 +89,12 @@ document.addEventListener('htmx:responseError', (event) => {
 document.addEventListener('htmx:sendError', () => toast('The server cannot be reached. Nothing was sent.', 'bad'))
 document.addEventListener('toast', (event) => toast(event.detail.text ?? event.detail.value, event.detail.tone))
 
+// On a phone a row of tabs is wider than the screen: the chosen one is where it can be seen.
+for (const tabs of document.querySelectorAll('.tabs')) {
+  const chosen = tabs.querySelector('[aria-current]')
+  if (chosen) tabs.scrollLeft = chosen.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - chosen.offsetWidth) / 2
+}
+
 showTheme()
 startClocks()
 startLive()
