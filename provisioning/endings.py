@@ -30,7 +30,8 @@ Afterwards = Run.Afterwards
 INTERRUPTED = "The server stopped while the script ran"
 COMMAND = "the command"  # as drivers call what they run
 BEFORE_MADE = "Its run ended before it was made"
-REACH_S = 60.0
+REACH_S = 20.0
+SILENT_GRACE_S = 2.0  # for a guest that did not answer when its run was ended
 WANTED = (Status.SUCCEEDED, Status.CANCELLED)  # every other end leaves a clone to look at, and to go on with
 HOLDS_MACHINE = [Clone.Status.RUNNING, Clone.Status.PAUSED, Clone.Status.STARTING, Clone.Status.STOPPING]
 
@@ -48,7 +49,7 @@ def run_failed(work: Work, error: Exception) -> None:
         phase = work.steps.failed(work.recorder.veil.over(words))
         asked_to_end = run.cancel_asked_at is not None
         ending_written(run, ended_as(error, asked_to_end=asked_to_end), words, detail, phase)
-    wound_up(run)
+    wound_up(run, guest_silent=isinstance(error, DriverError) and error.guest_silent)
 
 
 def script_said_no(run: Run, exit_code: int, why: str = "") -> None:
@@ -70,13 +71,13 @@ def ending_written(run: Run, to: str, failure: str, detail: str, phase: str) -> 
     run.refresh_from_db()
 
 
-def wound_up(run: Run) -> None:
+def wound_up(run: Run, *, guest_silent: bool = False) -> None:
     """Lets go of the clone and ends the run, which a clone that cannot be let go of does not prevent."""
     run.refresh_from_db()
     steps = Steps(run)
     steps.enter(Phase.RELEASE)
     try:
-        steps.leave(State.DONE, released(run))
+        steps.leave(State.DONE, released(run, guest_silent=guest_silent))
     except (DomainError, DriverError) as error:
         failure = f"{run.clone_name} could not be let go of: {error}"
         steps.leave(State.FAILED, failure)
@@ -86,8 +87,9 @@ def wound_up(run: Run) -> None:
     run.refresh_from_db()
 
 
-def released(run: Run) -> str:
-    """Keeps, stops or removes the clone as was asked for; says which."""
+def released(run: Run, *, guest_silent: bool) -> str:
+    """Keeps, stops or removes the clone as was asked for; says which. A guest that answers nobody is not
+    waited for as long as one that shuts down."""
     clone = clone_now(run)
     if run.afterwards == Afterwards.REMOVE and run.ending in WANTED:
         return removed(clone)
@@ -95,10 +97,11 @@ def released(run: Run) -> str:
         return kept(run, clone)
     if not clone_moved(clone.pk, to=Clone.Status.STOPPING, since=HOLDS_MACHINE, start_asked=False):
         return machine_word(clone)
-    clone_stopped(clone.pk)
+    clone_stopped(clone.pk, grace_s=SILENT_GRACE_S if guest_silent else None)
+    ended = "the clone did not answer and was switched off" if guest_silent else "the clone was shut down"
     if run.afterwards == Afterwards.REMOVE:
-        return "the clone was shut down, not removed: it can be looked at, and the run retried"
-    return "the clone was shut down"
+        return f"{ended}, not removed: it can be looked at, and the run retried"
+    return ended
 
 
 def kept(run: Run, clone: Clone) -> str:
@@ -148,7 +151,8 @@ def interrupted(run: Run) -> None:
     clone = clone_now(run)
     if clone.status == Clone.Status.RUNNING and clone_reconciled(clone):
         clone.refresh_from_db()
-    failure = f"{INTERRUPTED}; {script_ended(run, clone)}"
+    left = script_ended(run, clone)
+    failure = f"{INTERRUPTED}; {left if isinstance(left, str) else in_words(left)}"
     Recorder(run).note(failure)
     with transaction.atomic():
         phases = RunPhase.objects.filter(run=run, state=State.RUNNING)
@@ -156,15 +160,16 @@ def interrupted(run: Run) -> None:
         ending_written(
             run, Status.INTERRUPTED, failure, clone.failure_detail or last_words(clone), Phase.SCRIPT
         )
-    wound_up(run)
+    wound_up(run, guest_silent=left is None)
 
 
-def script_ended(run: Run, clone: Clone) -> str:
-    """Ends what the script of a dead server left running in its guest; says what came of it."""
+def script_ended(run: Run, clone: Clone) -> int | str | None:
+    """Ends what the script of a dead server left running in its guest: how many processes are left, None
+    where the guest does not say; a word where there is no guest."""
     if clone.status != Clone.Status.RUNNING:
         return f"its machine is {clone.status}"
     left = None
     with contextlib.suppress(DriverError), guest_of(clone) as guest:
         guest.wait_ready(timeout_s=REACH_S)
         left = guest.end_run(token_of(run))
-    return in_words(left)
+    return left
