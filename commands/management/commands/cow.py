@@ -85,7 +85,7 @@ class Command(BaseCommand):
         """Writes one line over and over, where somebody looks."""
         if not self.stderr.isatty():
             return None
-        return lambda text: self.stderr.write(f"\r\x1b[K{plain_text(text)}", ending="")
+        return lambda text: self.stderr.write(f"\r\x1b[K{plain_text(text)}", style_func=str, ending="")
 
     def tell(self, result: dict[str, Any], *, as_json: bool) -> None:
         if as_json:
