@@ -4,6 +4,7 @@ A server that dies between these steps leaves a run that says how it is ending; 
 """
 
 import contextlib
+import time
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,11 +13,14 @@ from clones.machines import clone_removed, clone_started, clone_stopped, guest_o
 from clones.models import Clone
 from clones.reconcile import clone_reconciled
 from clones.services import clone_moved
+from clones.specs import record_of
 from cowweb.clean import plain_text
 from cowweb.errors import ConflictError, DomainError
 from cowweb.live import ring
-from hosts.drivers.errors import Cancelled, DriverError, TimedOut
+from hosts.drivers.errors import Cancelled, DriverError, TimedOut, Unreachable
+from hosts.drivers.records import Ending
 from hosts.drivers.run_token import in_words
+from hosts.services import local_driver
 from provisioning.models import Run, RunPhase
 from provisioning.output import Recorder
 from provisioning.phases import Steps, run_moved
@@ -29,6 +33,12 @@ State = RunPhase.State
 Afterwards = Run.Afterwards
 INTERRUPTED = "The server stopped while the script ran"
 COMMAND = "the command"  # as drivers call what they run
+GONE = {
+    Ending.RESET: "The guest restarted itself",
+    Ending.POWER_OFF: "The guest powered itself off",
+    Ending.ENDED: "The machine's process ended",
+}
+GONE_S = 1.0  # between a machine's last word and its end
 BEFORE_MADE = "Its run ended before it was made"
 REACH_S = 20.0
 SILENT_GRACE_S = 2.0  # for a guest that did not answer when its run was ended
@@ -39,12 +49,13 @@ HOLDS_MACHINE = [Clone.Status.RUNNING, Clone.Status.PAUSED, Clone.Status.STARTIN
 def run_failed(work: Work, error: Exception) -> None:
     """Says where, why and with which last words; then lets go."""
     run, clone = work.run, work.clone
+    gone = how_it_went(clone) if isinstance(error, Unreachable) else ""
     if clone.status in (Clone.Status.RUNNING, Clone.Status.PAUSED) and clone_reconciled(clone):
         clone.refresh_from_db()  # its machine had died: what is dead is not shut down
     clone_moved(clone.pk, to=Clone.Status.FAILED, since=[Clone.Status.CREATING], failure=BEFORE_MADE)
     detail = clone.failure_detail or last_words(clone) or getattr(error, "detail", "")
     run.refresh_from_db()
-    words = sentence(error, work.steps.current)
+    words = gone_in_words(gone, work.steps.current) if gone else sentence(error, work.steps.current)
     with transaction.atomic():
         phase = work.steps.failed(work.recorder.veil.over(words))
         asked_to_end = run.cancel_asked_at is not None
@@ -134,6 +145,22 @@ def ended_as(error: Exception, *, asked_to_end: bool) -> str:
     if isinstance(error, Cancelled) or (asked_to_end and isinstance(error, ConflictError | DriverError)):
         return Status.CANCELLED
     return Status.TIMED_OUT if isinstance(error, TimedOut) else Status.FAILED
+
+
+def how_it_went(clone: Clone) -> str:
+    """How the machine came to its end, where that is why its guest cannot be reached; empty while it runs."""
+    if clone.record is None:
+        return ""
+    give_up_at = time.monotonic() + GONE_S
+    while local_driver().alive(record_of(clone)):
+        if time.monotonic() > give_up_at:
+            return ""
+        time.sleep(GONE_S / 20)
+    return GONE[local_driver().ending(clone.folder)]
+
+
+def gone_in_words(gone: str, phase: str) -> str:
+    return f"{gone} while the script ran" if phase == Phase.SCRIPT else f"{gone} before the run was over"
 
 
 def sentence(error: Exception, phase: str) -> str:

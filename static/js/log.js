@@ -184,7 +184,10 @@ class Log {
     else if (toggle) { this.toggle(toggle, !this.root.classList.contains(`log-${toggle}`)); if (this.following) this.end() }
     if (event.target.closest('[data-log-next]')) this.step(1)
     if (event.target.closest('[data-log-prev]')) this.step(-1)
-    if (event.target.closest('[data-log-jump]')) this.setFollowing(true)
+    if (event.target.closest('[data-log-jump]')) {
+      this.setFollowing(true)
+      this.part('scroll').focus({ preventScroll: true }) // the button is gone
+    }
   }
 
   pressed (event) {
