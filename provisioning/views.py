@@ -88,7 +88,7 @@ def run_parse(request: HttpRequest) -> HttpResponse:
     """The header of what is being typed, and what is wished instead; makes nothing."""
     given = request.POST.dict()
     text = given.get("script", "")
-    parsed = script_parsed(text.encode(errors="replace"), name=given.get("script_name", ""))
+    parsed = script_parsed(typed(text), name=given.get("script_name", ""))
     context = {
         **asked_context(signed_in(request), parsed, text, given),
         "purpose": given.get("purpose", ""),
