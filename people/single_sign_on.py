@@ -126,13 +126,23 @@ def claims_of(request: HttpRequest) -> dict[str, Any]:
         "aud": {"essential": True, "values": [settings.COWWEB_OIDC_CLIENT_ID]},
     }
     try:
-        token = configured().authorize_access_token(request, claims_options=options)
+        found = configured()
+        token = found.authorize_access_token(request, claims_options=options)
         claims = dict(token["userinfo"])
         if not claims.get("sub"):
             raise KeyError("sub")
+        if "preferred_username" not in claims and found.server_metadata.get("userinfo_endpoint"):
+            claims = named(claims, found.userinfo(token=token))
     except WRONG as error:
         raise DomainError(f"{settings.COWWEB_OIDC_NAME} did not let you in: {reason_of(error)}") from None
     return claims
+
+
+def named(claims: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """With the names of them, which many providers keep out of the token; what the token says stands."""
+    if said.get("sub") != claims["sub"]:
+        raise ValueError("it names somebody else than its token")
+    return {**said, **claims}
 
 
 def used_a_second_factor(claims: dict[str, Any]) -> bool:

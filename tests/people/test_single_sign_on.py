@@ -100,6 +100,22 @@ def test_a_site_that_makes_accounts_makes_a_plain_member(crowd, idp, settings):
     assert made.params == {"issuer": idp.address, "subject": "42"}
 
 
+def test_names_that_are_kept_out_of_the_token_are_asked_for(crowd, idp, settings):
+    settings.COWWEB_OIDC_CREATE = True
+    idp.names = {"sub": "42", "preferred_username": idp.says.pop("preferred_username"), "name": "Nia Nowak"}
+    assert come_in()[1].url == "/clones/"
+    assert User.objects.get(username="nia").first_name == "Nia N.", "what the token says stands"
+
+
+def test_somebody_elses_names_let_nobody_in(crowd, idp, settings):
+    settings.COWWEB_OIDC_CREATE = True
+    idp.says.pop("preferred_username")
+    idp.names = {"sub": "43", "preferred_username": "nia"}
+    client, _ = come_in()
+    assert "names somebody else" in told(client)
+    assert not User.objects.filter(username="nia").exists()
+
+
 def test_a_name_that_is_taken_is_not_taken_over(crowd, idp, settings):
     settings.COWWEB_OIDC_CREATE = True
     idp.says["preferred_username"] = "administrator"
