@@ -98,16 +98,22 @@ def lets_in(name: str, password: str) -> bool:
 
 def person_of(username: str, name: str, origin: Actor) -> User | None:
     """The active account that this entry has here; made where the name is free."""
-    issuer = settings.COWWEB_LDAP_URL
-    known = Identity.objects.select_related("user").filter(issuer=issuer, subject=name.lower()[:255]).first()
+    key = {"issuer": settings.COWWEB_LDAP_URL, "subject": name.lower()[:255]}
+    known = known_as(key)
     if known is None:
         try:
-            known = person_made(username, {"issuer": issuer, "subject": name.lower()[:255]}, origin)
+            known = person_made(username, key, origin)
         except DomainError as error:
             logger.warning("The directory's %s has no account here: %s", username, error)
             return None
-    Identity.objects.filter(pk=known.pk).update(used_at=timezone.now())
+    Identity.objects.filter(pk=known.pk).update(used_at=timezone.now(), issuer=key["issuer"])
     return known.user if known.user.is_active else None
+
+
+def known_as(key: dict[str, str]) -> Identity | None:
+    """The identity of this entry; also as it was when the directory was asked at another address."""
+    entries = Identity.objects.select_related("user").filter(subject=key["subject"])
+    return entries.filter(issuer=key["issuer"]).first() or entries.filter(issuer__startswith="ldap").first()
 
 
 def person_made(username: str, key: dict[str, str], origin: Actor) -> Identity:

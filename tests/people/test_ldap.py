@@ -189,6 +189,16 @@ def test_over_tls_a_directory_that_is_who_it_says_is_asked(sealed):
     assert try_in("lia", "wrong")[1].status_code == 422
 
 
+def test_people_stay_who_they_are_when_the_directory_is_asked_elsewhere(asked, directory, settings):
+    try_in("lia", "lia-of-the-directory")
+    settings.COWWEB_LDAP_URL = f"ldaps://localhost:{directory.tls_port}"
+    settings.COWWEB_LDAP_CA_FILE = str(directory.authority)
+    for _ in range(2):
+        assert try_in("lia", "lia-of-the-directory")[1].status_code == 302
+    assert Identity.objects.get().issuer == settings.COWWEB_LDAP_URL
+    assert User.objects.filter(username__startswith="lia").count() == 1
+
+
 def test_a_directory_whose_authority_is_unknown_gets_no_password(sealed, tmp_path, caplog):
     sealed.COWWEB_LDAP_CA_FILE = str(certificate(tmp_path, ("localhost",))[0])
     answer = try_in("lia", "lia-of-the-directory")[1]
