@@ -117,6 +117,42 @@ def test_a_row_that_was_put_in_beside_the_chain_is_found(record, tampered, seq, 
     assert words in verified(whole=False).wrong
 
 
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("DELETE FROM audit_name WHERE text = 'clone:web-5'", "lacks the target 'clone:web-5' of entry 6"),
+        (
+            "UPDATE audit_name SET text = 'clone:x' WHERE text = 'clone:web-5'",
+            "lacks the target 'clone:web-5'",
+        ),
+        (
+            "INSERT INTO audit_name (kind, text) VALUES ('target', 'web')",
+            "has the target 'web', which no entry",
+        ),
+        ("DELETE FROM audit_name WHERE kind = 'actor'", "lacks the actor"),
+        (
+            "UPDATE audit_name SET text = 'clone ' WHERE kind = 'action'",
+            "lacks the action 'clone' of entry 1",
+        ),
+    ],
+)
+def test_what_entries_are_found_by_is_held_to_the_record(record, tampered, sql, words):
+    """A name too few hides entries; one that is just what is looked for hides those that it is a part of."""
+    verified()
+    tampered(sql)
+    assert words in verified().wrong
+    call_command("verify_audit", "--names")
+    assert verified().wrong == ""
+    assert AuditEntry.objects.order_by("pk").last().action == "index_audit"
+
+
+def test_a_name_that_new_entries_lack_is_missed_at_the_next_look(record, tampered):
+    verified()
+    record(13)
+    tampered("DELETE FROM audit_name WHERE text = 'clone:web-12'")
+    assert "lacks the target 'clone:web-12' of entry 25" in verified(whole=False).wrong
+
+
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite replaces a row that is in the way")
 @pytest.mark.parametrize("table", triggers.TABLES)
 def test_the_database_refuses_to_replace_a_record(record, guarded, table):
