@@ -15,9 +15,12 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.http.cookie import parse_cookie
+from twisted.web.http import HTTPChannel
 
 FORM_BYTES = 5 << 20  # what a form or command may have, and what carries it
 FORM_S = 300.0  # for who is not known: until the whole of it is there
+HEAD_S = 20.0  # from a head's first byte to its last
+MOST_ADDRESSES = 4096  # of which connections are remembered before those that are gone are looked for
 ROOT_PATH = b"Daphne-Root-Path"
 FORWARDED = b"X-Forwarded-For"
 TOO_MUCH = b"This is more than this site takes at once."
@@ -27,11 +30,58 @@ ANSWER = (
 )
 
 
+class Channel(HTTPChannel):
+    """A connection, before and between its requests. Twisted gives each byte another minute; a head has one
+    time."""
+
+    is_in_head = False
+
+    def connectionMade(self) -> None:
+        super().connectionMade()  # type: ignore[no-untyped-call]
+        self.factory.came(self.transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.line_mode and not self.is_in_head:
+            self.is_in_head = True
+            self.setTimeout(HEAD_S)  # type: ignore[no-untyped-call]
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+
+    def resetTimeout(self) -> None:
+        if not self.is_in_head:
+            super().resetTimeout()  # type: ignore[no-untyped-call]
+
+    def allHeadersReceived(self) -> None:
+        self.is_in_head = False
+        self.setTimeout(self.timeOut)  # type: ignore[no-untyped-call]
+        super().allHeadersReceived()  # type: ignore[no-untyped-call]
+
+
 class Doors(HTTPFactory):
+    protocol = Channel  # type: ignore[assignment]
+
+    def __init__(self, server: Any) -> None:
+        super().__init__(server)  # type: ignore[no-untyped-call]
+        self.lines: dict[str, list[Any]] = {}  # by address, websockets too; those that are gone go later
+
     def buildProtocol(self, addr: Any) -> Any:
+        """None, which hangs up, for an address that has as many as one may have."""
+        if self.server.most_lines and len(self.open_from(addr.host)) >= self.server.most_lines:
+            return None
         protocol = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
         protocol.requestFactory = Request
         return protocol
+
+    def open_from(self, host: str) -> list[Any]:
+        found = [line for line in self.lines.pop(host, ()) if line.connected]
+        if found:
+            self.lines[host] = found
+        return found
+
+    def came(self, line: Any) -> None:
+        self.lines.setdefault(line.getPeer().host, []).append(line)
+        if len(self.lines) > MOST_ADDRESSES:
+            for host in list(self.lines):
+                self.open_from(host)
 
 
 class Request(WebRequest):
