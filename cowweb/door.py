@@ -106,6 +106,9 @@ class Request(WebRequest):
         self.in_time()
         if self.is_refused:
             return None
+        if len(self.requestHeaders.getRawHeaders(b"Host") or []) > 1:  # of which each reader takes another
+            self.basic_error(400, b"Bad Request", "More than one host")  # type: ignore[no-untyped-call]
+            return None
         self.requestHeaders.removeHeader(
             ROOT_PATH
         )  # it moves the site to another path, and anybody may send it

@@ -126,6 +126,10 @@ def test_an_address_is_what_our_proxy_says_and_not_what_a_browser_does(port, sai
     assert sent(port, *said, "Content-Length: 0")[0].endswith(" 192.0.2.7")
 
 
+def test_a_request_is_for_one_host(port):
+    assert sent(port, "Host: elsewhere", "Content-Length: 0")[0].startswith("HTTP/1.1 400 ")
+
+
 def test_many_refusals_leave_the_server_well(port):
     for _ in range(40):
         sent(port, f"Content-Length: {300 * MIB}", body=bytes(2 * MIB))
