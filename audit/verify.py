@@ -123,6 +123,8 @@ def ended(walk: Walk, anchor: Anchor | str | None, head: ChainHead) -> None:
     """The end of the way is the head, and the sealed one lies on it."""
     if (walk.seq, walk.hash) != (head.seq, head.hash):
         raise Wrong(f"the end is cut: entry {walk.entry} is the last, and the head says {head.entry_id}")
+    if walk.entry != head.entry_id:
+        raise Wrong(f"the head says that entry {head.entry_id} is the last, and entry {walk.entry} is")
     if not isinstance(anchor, Anchor):
         return
     if anchor.seq > walk.seq:

@@ -1,6 +1,7 @@
 """The record is one chain, whoever writes at once, and whatever is changed in it is found and named."""
 
 import json
+import re
 
 import pytest
 from django.core.management import call_command
@@ -53,6 +54,36 @@ def test_a_changed_byte_is_found_and_named(record, tampered, model, column):
     tampered(f"UPDATE {model._meta.db_table} SET {column} = %s WHERE id = %s", value, row.pk)
     wrong = verified().wrong
     assert "entry 5" in wrong or "entry 1005" in wrong
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("audit_auditentry", "at", "2026-13-26 19:46:48"),
+        ("audit_auditentry", "params", '{"cpus": 1'),
+        ("audit_auditoutcome", "at", ""),
+        ("audit_auditoutcome", "asked_at", "x"),
+        ("audit_auditoutcome", "changes", "{"),
+    ],
+)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL keeps no such value")
+def test_a_byte_changed_to_what_cannot_be_read_is_found_and_named(
+    record, tampered, table, column, value, admin, client
+):
+    connection.cursor().execute("PRAGMA ignore_check_constraints = 1")
+    tampered(f"UPDATE {table} SET {column} = %s WHERE id = 5", value)
+    connection.cursor().execute("PRAGMA ignore_check_constraints = 0")
+    verdict = verified()
+    assert re.match(
+        r"(entry|outcome|the outcome of entry) 5 \(record \d+\) is not what was written", verdict.wrong
+    )
+    client.force_login(admin)
+    assert verdict.wrong in client.get("/audit/").content.decode()
+
+
+def test_a_head_that_names_another_entry_is_found(record, guarded):
+    ChainHead.objects.update(entry_id=11)
+    assert verified().wrong == "the head says that entry 11 is the last, and entry 12 is"
 
 
 def test_a_missing_entry_is_named(record, tampered):
