@@ -14,10 +14,11 @@ from bases.models import BaseRevision
 from clones.deciding import finding_decide
 from clones.models import Clone
 from clones.survey import site_surveyed
+from clones.unknown import unknown_machines
 from cowweb.errors import ConflictError, DomainError, ForbiddenError
 from hosts.drivers.keys import make_identity
 from hosts.drivers.processes import alive, identify
-from hosts.drivers.records import Boot, BootKind, MachineSpec
+from hosts.drivers.records import Boot, BootKind, MachineRecord, MachineSpec
 from hosts.findings import waiting_count
 from hosts.models import Finding, Host
 from hosts.services import local_driver
@@ -317,3 +318,12 @@ def test_a_machine_in_another_folder_than_its_own_is_nobodys(site, demo, made):
         assert one(kind="process").evidence == asdict(record)
     finally:
         local_driver().kill(record)
+
+
+def test_a_machine_of_ours_that_ends_while_it_is_looked_at_is_not_taken_for_a_strangers(made, monkeypatch):
+    """As a template's does, once its memory is saved: it was seen running, and has ended."""
+    web = made("web")
+    ended = MachineRecord(2**22 - 1, 1, "boot", str(web.uuid), str(web.folder))
+    seen = [[ended]]
+    monkeypatch.setattr(type(local_driver()), "running", lambda driver, folder: seen.pop() if seen else [])
+    assert list(unknown_machines()) == []
