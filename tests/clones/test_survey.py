@@ -221,7 +221,7 @@ def test_a_clone_without_its_disk_is_not_called_stopped_and_is_well_again_with_i
     aside = web.disk.rename(web.disk.with_name("aside"))
     for _ in range(2):
         assert site_surveyed() == 1
-    assert fresh(web).status == "failed" and "disk is gone" in fresh(web).failure
+    assert fresh(web).status == "failed" and "disk cannot be used" in fresh(web).failure
     assert one().count == 2
     aside.rename(web.disk)
     assert site_surveyed() == 0 and one().state == "resolved"
@@ -255,7 +255,7 @@ def test_forwards_are_what_the_machine_says_and_lost_ones_come_back(made, runnin
     assert one().count == 1
 
 
-def test_a_machine_that_does_not_answer_is_named_until_it_does(made, running, monkeypatch):
+def test_a_machine_that_does_not_answer_is_named_until_it_does(made, running, monkeypatch, admin, client):
     monkeypatch.setattr("hosts.drivers.qmp.ANSWER_S", 1.0, raising=False)
     web = running(made("web"))
     site_surveyed()
@@ -264,9 +264,13 @@ def test_a_machine_that_does_not_answer_is_named_until_it_does(made, running, mo
     site_surveyed()
     finding = one(kind="socket")
     assert (finding.state, finding.choices) == ("waiting", ["leave"])
+    client.force_login(admin)
+    words = "Its machine runs and does not answer"
+    assert words in client.get("/clones/web/").content.decode()
     aside.rename(socket)
     site_surveyed()
     assert one(kind="socket").state == "resolved"
+    assert words not in client.get("/clones/web/").content.decode()
 
 
 @pytest.mark.parametrize("harm", ["modified", "replaced", "moved", "deleted"])
