@@ -26,8 +26,8 @@ class Dependent:
 
 
 def dependents(revision: BaseRevision) -> list[Dependent]:
-    """Clones, also in the bin, the layers set aside for them, templates in use, and names that lead there."""
-    return [*clones(revision), *layers(revision), *templates(revision), *names(revision)]
+    """What keeps it: clones, also in the bin, the layers set aside for them, and names that lead there."""
+    return [*clones(revision), *layers(revision), *names(revision)]
 
 
 def related(field: str) -> Any:
@@ -48,9 +48,10 @@ def layers(revision: BaseRevision) -> Iterable[Dependent]:
         yield Dependent("layer", layer.mark, owner, f"of {layer.made_from.name}")
 
 
-def templates(revision: BaseRevision) -> Iterable[Dependent]:
-    for template in related("templates").live().filter(revision=revision).order_by("pk"):
-        yield Dependent("template", str(template.pk), "", template.get_status_display().lower())
+def templates(revision: BaseRevision) -> list[Dependent]:
+    """Those in use; they and their spares are retired with it."""
+    found = related("templates").live().filter(revision=revision).order_by("pk")
+    return [Dependent("template", str(one.pk), "", one.get_status_display().lower()) for one in found]
 
 
 def names(revision: BaseRevision) -> Iterable[Dependent]:

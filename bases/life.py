@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.services import SYSTEM, Actor, operation
 from bases.aliases import released
-from bases.dependents import dependents, listed
+from bases.dependents import dependents, listed, templates
 from bases.models import RETIRED, BaseImage, BaseRevision, RevisionMove, Stage
 from bases.references import base_open
 from bases.rights import curators_only
@@ -133,7 +133,8 @@ def newer_than(revision: BaseRevision) -> str:
 
 
 def revision_retire(*, revision: BaseRevision, why: str = "", actor: Actor) -> BaseRevision:
-    """Nobody clones it any more, and its file goes after a while. Refused while anything depends on it."""
+    """Nobody clones it any more, its templates are retired too, and its file goes after a while. Refused
+    while anything depends on it."""
     with operation(actor, "retire_base", target=f"base:{revision}", params={"why": why}):
         curators_only(actor)
         with transaction.atomic():
@@ -166,7 +167,7 @@ def retired_file_removed(revision: BaseRevision, before: object) -> bool:
     if not revision.moves.filter(after=Stage.RETIRED, at__lt=before).exists():
         return False
     with transaction.atomic():
-        if dependents(revision):
+        if dependents(revision) or templates(revision):
             return False
         done = BaseRevision.objects.filter(pk=revision.pk, stage=Stage.RETIRED, file_removed_at=None)
         if not done.update(file_removed_at=timezone.now()):

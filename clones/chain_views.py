@@ -83,7 +83,7 @@ def clone_rebase_view(request: HttpRequest, name: str) -> HttpResponse:
 @require_POST
 def clone_task_cancel(request: HttpRequest, name: str) -> HttpResponse:
     clone, actor = clone_or_404(request, name), actor_of(request)
-    return tried(request, name, lambda: task_cancel(clone=clone, actor=actor), "Cancelling")
+    return tried(request, name, lambda: task_cancel(clone=clone, actor=actor), "It was asked to stop")
 
 
 @require_GET

@@ -43,8 +43,9 @@ def clone(command: Command, caller: Caller) -> Result:
     if count == 1:
         said = clone_sentence(made[0], waited=caller.waits) + (f" ({warning})" if warning else "")
         return {**made[0], **warned, "output": said}
-    of = values.get("base") or values["from"]
-    return {"output": f"{count} clones of {of}", "count": count, "clones": made, **warned}
+    listed = ", ".join(one["name"] for one in made)
+    output = f"{count} clones of {values.get('base') or values['from']}: {listed}"
+    return {"output": output, "count": count, "clones": made, **warned}
 
 
 def wanted(values: dict[str, str], name: str) -> Wanted:
@@ -104,7 +105,8 @@ def clone_sentence(entry: dict[str, Any], *, waited: bool) -> str:
     if not entry["started"]:
         return f"Clone {entry['name']} of {entry['basedOn']} created in {entry['timings']['disk_ms']:.0f} ms"
     total = sum(ms for ms in entry["timings"].values() if ms)
-    return f"Clone {entry['name']} of {entry['basedOn']} ready in {total:.0f} ms"
+    way = Clone.Way(entry["path"]).label.lower() + (f", because {entry['reason']}" if entry["reason"] else "")
+    return f"Clone {entry['name']} of {entry['basedOn']} ready in {total:.0f} ms ({way})"
 
 
 def clone_list(command: Command, caller: Caller) -> Result:

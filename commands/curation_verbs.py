@@ -1,7 +1,7 @@
 """The verbs of curators: the life of revisions, their aliases, who sees a base."""
 
 from bases.aliases import alias_move, alias_remove, alias_roll_back
-from bases.dependents import dependents
+from bases.dependents import dependents, templates
 from bases.life import revision_approve, revision_deprecate, revision_retire, revision_unretire
 from bases.models import BaseImage, BaseRevision, Stage
 from bases.references import base_named, base_seen, revision_named, revision_of
@@ -46,12 +46,20 @@ def deprecate_base(command: Command, caller: Caller) -> Result:
 def retire_base(command: Command, caller: Caller) -> Result:
     curators_only(caller.actor)
     revision = revision_named(command.values["base"])
-    standing = [str(one) for one in dependents(revision)]
     if flag(command.values, "rehearse"):
-        listed = "; ".join(standing) or "nothing"
-        return {"output": f"On {revision} depends: {listed}", "base": str(revision), "dependents": standing}
+        return rehearsed(revision)
     why = command.values.get("why", "")
     return moved(revision_retire(revision=revision, why=why, actor=caller.actor))
+
+
+def rehearsed(revision: BaseRevision) -> Result:
+    """What stands in the way of its retirement, and what would go with it."""
+    standing = [str(one) for one in dependents(revision)]
+    along = [str(one) for one in templates(revision)]
+    output = f"On {revision} depends: {'; '.join(standing) or 'nothing'}"
+    if along:
+        output += f". With it goes: {'; '.join(along)}"
+    return {"output": output, "base": str(revision), "dependents": standing, "retiredWith": along}
 
 
 def moved(revision: BaseRevision) -> Result:

@@ -53,7 +53,7 @@ def template_begun(pool: Pool) -> None:
     """A revision that became the current one has its template built before anyone asks for a clone of it. One
     that failed, or that a curator retired, is left to the next clone or to a curator."""
     base = pool.base
-    if base.current is None or not pool.minimum:
+    if base.current is None or not base.current.is_cloned or not pool.minimum:
         return
     machine = {"memory_mb": base.memory_mb, "cpus": base.cpus}
     if not base.current.templates.filter(**machine).exists():
@@ -74,7 +74,7 @@ def may_fill(pool: Pool, template: Template, wanted: int) -> bool:
 def usual_template(pool: Pool) -> Template | None:
     """The ready template of the base's usual machine, if the QEMU of today can go on from it."""
     base = pool.base
-    if base.current is None:
+    if base.current is None or not base.current.is_cloned:
         return None
     return template_for(base.current, memory_mb=base.memory_mb, cpus=base.cpus)
 

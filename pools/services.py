@@ -99,7 +99,7 @@ def pool_set(*, base: BaseImage, actor: Actor, **changes: int | bool) -> Pool:
             raise ConflictError("The minimum of spares is above the maximum", field="minimum")
         spares_allowed(base, pool.minimum)
         pool.save(update_fields=list(changes))
-        if pool.minimum and base.current:
+        if pool.minimum and base.current and base.current.is_cloned:
             template_wanted(base.current, memory_mb=base.memory_mb, cpus=base.cpus)
         ring("pools", f"base.{base.pk}")
         return pool
@@ -112,6 +112,8 @@ def template_ahead(*, base: BaseImage, memory_mb: int, cpus: int, actor: Actor) 
         curators_only(actor)
         if base.current is None:
             raise ConflictError(f"Base image {base.name} has no revision yet")
+        if not base.current.is_cloned:
+            raise ConflictError(f"{base.current} is {base.current.stage}: templates are of cloned ones")
         checked_size(memory_mb, cpus)
         return template_wanted(base.current, memory_mb=memory_mb, cpus=cpus)[0]
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.db.models import Max
 from django.utils import timezone
 
+from bases.life_models import Stage
 from hosts.drivers.host_facts import qemu_version
 from hosts.findings import Kind, repaired
 from pools.models import Spare, Template
@@ -17,6 +18,7 @@ from pools.spares import spares_given_up
 READY = Template.Status.READY
 UNUSED = timedelta(hours=1)  # an older revision's template that is still cloned from is kept
 FILES_GONE = "its files are gone"
+BASE_RETIRED = "its base was retired"
 SUPERSEDED = "its base has a newer revision"
 NOT_INTACT = "its revision no longer matches its digest"
 
@@ -43,6 +45,8 @@ def template_reconciled(template: Template) -> bool:
 
 def why_stale(template: Template) -> str:
     """Empty while it is good to go on from."""
+    if template.revision.stage == Stage.RETIRED:
+        return BASE_RETIRED
     machine = {"memory_mb": template.memory_mb, "cpus": template.cpus}
     if template.fingerprint != fingerprint_of(template.revision, **machine):
         return OTHER_QEMU

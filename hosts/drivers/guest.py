@@ -35,11 +35,12 @@ def open_guest(
         if opener is None:
             raise Refused(f"this host has no {channel} channel into guests")
         return opener(spec, record, forwards)
-    if spec.agent:
-        return open_agent(spec, record, forwards)
     if _ssh_port(forwards) is None or not _has_keys(spec):
-        return open_qga(spec, record, forwards)
-    return EitherGuest(_ssh(spec, forwards), _qga(record), record)
+        return open_agent(spec, record, forwards) if spec.agent else open_qga(spec, record, forwards)
+    ssh = _ssh(spec, forwards)
+    if spec.agent:  # unless someone has removed it inside
+        return EitherGuest(_agent(record), ssh, record)
+    return EitherGuest(ssh, _qga(record), record)
 
 
 def open_terminal(
@@ -60,7 +61,7 @@ def open_qga(spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortFo
 def open_agent(spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward]) -> Guest:
     if not spec.agent:
         raise Refused("our agent is not in this machine's disk")
-    return AgentGuest(Path(record.folder))
+    return _agent(record)
 
 
 # A further channel is one more line here, and its place in the order of `EitherGuest`.
@@ -72,6 +73,10 @@ def _ssh(spec: MachineSpec, forwards: Sequence[PortForward]) -> SshGuest:
     if port is None or not _has_keys(spec):
         raise Refused("this machine has no SSH: port 22 is not forwarded or it has no keys")
     return SshGuest(port, spec.identity)
+
+
+def _agent(record: MachineRecord) -> AgentGuest:
+    return AgentGuest(Path(record.folder))
 
 
 def _qga(record: MachineRecord) -> QgaGuest:

@@ -181,7 +181,8 @@ def _follow(record: MachineRecord, watch: Deadline, on_percent: OnPercent) -> No
             watch.pause(LOOK_S)
     except DriverError:
         with contextlib.suppress(DriverError):
-            _cancelled(record)
+            if _was_done(record):
+                return
         raise
 
 
@@ -190,7 +191,7 @@ def _over(qmp: Qmp, on_percent: OnPercent) -> bool:
     if job is None:
         raise DriverError("QEMU forgot about the flattening")
     if job["status"] == "concluded":
-        qmp.execute("job-dismiss", {"id": STREAM})
+        _dismissed(qmp)
         if "error" in job:
             raise DriverError(f"QEMU could not flatten the disk: {job['error']}")
         _flushed(qmp)  # what it stood on may go now
@@ -215,20 +216,25 @@ def _flushed(qmp: Qmp) -> None:
         raise DriverError(f"QEMU could not write the disk out: {said.strip()}")
 
 
-def _cancelled(record: MachineRecord) -> None:
+def _dismissed(qmp: Qmp) -> None:
+    qmp.execute("job-dismiss", {"id": STREAM})
+
+
+def _was_done(record: MachineRecord) -> bool:
+    """Cancels the stream. True when it had come to its end before that was heard."""
     with monitor(record) as qmp:
         job = _job(qmp)
-        if job is None:
-            return
-        if job["status"] != "concluded":
+        if job is not None and job["status"] != "concluded":
             qmp.execute("block-job-cancel", {"device": STREAM})
     until = time.monotonic() + SWITCH_S
-    while time.monotonic() < until:
+    while job is not None and time.monotonic() < until:
         with monitor(record) as qmp:
             job = _job(qmp)
-            if job is None:
-                return
-            if job["status"] == "concluded":
-                qmp.execute("job-dismiss", {"id": STREAM})
-                return
+            if job is not None and job["status"] == "concluded":
+                _dismissed(qmp)
+                if "error" not in job:
+                    _flushed(qmp)
+                    return True
+                return False
         time.sleep(LOOK_S)
+    return False

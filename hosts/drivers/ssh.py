@@ -70,7 +70,7 @@ class SshGuest:
         try:
             while True:
                 try:
-                    if self.link.answers(KNOCK_S, watch):
+                    if self.answers(KNOCK_S, watch):
                         return
                 except KeyNotAccepted as error:
                     why = str(error)  # the first-boot hook may not have put the key in place yet
@@ -78,6 +78,10 @@ class SshGuest:
                 watch.check()
         except TimedOut as error:
             raise TimedOut(str(error), detail=why) from None
+
+    def answers(self, within_s: float, watch: Deadline) -> bool:
+        """As `SshLink.answers`."""
+        return self.link.answers(within_s, watch)
 
     def run(
         self,

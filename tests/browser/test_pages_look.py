@@ -66,6 +66,10 @@ LOOKS = [
     pytest.param("light", "phone", marks=pytest.mark.long),
 ]
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+SPILLED = """() => [...document.querySelectorAll(".panel:not(details:not([open]))")].filter(panel => [...panel.children].some(part =>
+    getComputedStyle(part).position === "static"
+    && part.getBoundingClientRect().bottom > panel.getBoundingClientRect().bottom + 1
+)).map(panel => panel.getAttribute("aria-label") || panel.className)"""
 BETWEEN = {"wide": ({"width": 1024, "height": 768}, {"width": 768, "height": 1024}), "phone": ()}
 
 
@@ -118,6 +122,7 @@ def test_every_page_looks_as_it_should(
         picture(page, f"{size}-{theme}-{name}")
         page.evaluate(AXE.read_text())
         wrong += [f"{name}: {found}" for found in page.evaluate(CHECK, RULES[size])]
+        wrong += [f"{name}: more in {panel} than it holds" for panel in page.evaluate(SPILLED)]
         wrong += [f"{name}: {over}" for over in wider_than(page, SIZES[size], *BETWEEN[size])]
     context.close()
     troubles[:] = [said for said in troubles if "404 (Not Found)" not in said]  # the page not-found itself

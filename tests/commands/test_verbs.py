@@ -197,7 +197,7 @@ def test_every_verb_of_the_language_can_be_carried_out_or_says_why_not():
         ("list_bases", {"count": 1}),
         ("list", {"count": 1}),
         ("deprecate_base base=demo why=old", {"stage": "deprecated", "status": "deprecated"}),
-        ("retire_base base=demo rehearse=true", {"dependents": ["clone web of admin"]}),
+        ("retire_base base=demo rehearse=true", {"dependents": ["clone web of admin"], "retiredWith": []}),
         ("alias_base base=demo alias=lts to=1", {"alias": "lts", "revision": 1}),
         ("verify_base base=demo", {"base": "demo"}),
         ("base_visibility base=demo for=curators", {"teams": []}),

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from hosts.drivers.errors import Cancelled, Refused, TimedOut
+from hosts.drivers.guest import open_guest
 
 pytestmark = pytest.mark.guest
 
@@ -82,6 +84,16 @@ def test_whichever_answers_is_used(running_guest):
         way.wait_ready(timeout_s=60)
         assert way.channel in {"ssh", "qga"}
         assert way.run("true", timeout_s=60).exit_code == 0
+
+
+def test_an_agent_that_was_removed_inside_is_not_waited_for(running_guest):
+    spec = replace(running_guest.spec, agent=True)
+    started = running_guest.started
+    with open_guest(spec, started.record, started.forwards) as way:
+        assert way.channel == "agent"
+        way.wait_ready(timeout_s=60)
+        assert way.channel == "ssh"
+        assert way.run("echo here", timeout_s=60).stdout == b"here\n"
 
 
 def test_an_agent_that_is_not_in_the_disk_is_refused(running_guest):

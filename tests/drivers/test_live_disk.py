@@ -131,3 +131,23 @@ def test_a_cancelled_stream_leaves_the_machine_and_its_disk(driver, machine, tmp
         ["qemu-img", "info", "--output=json", str(spec.disk)], capture_output=True, check=True
     )
     assert json.loads(chain.stdout)["format"] == "qcow2"
+
+
+def test_a_stream_that_was_done_before_its_cancel_was_heard_is_done(driver, machine, tmp_path, monkeypatch):
+    spec, record = machine
+    _, overlay = overlay_on(driver, tmp_path, spec, "a1", to_stream=True)
+    driver.layer_put(record, overlay, mark="a1")
+    overlay.rename(spec.disk)
+    flag, finalized = threading.Event(), live_disk._finalized
+
+    def too_late(qmp):
+        finalized(qmp)
+        flag.set()
+
+    monkeypatch.setattr(live_disk, "_finalized", too_late)
+    live_disk.stream(record, base=tmp_path / "base.qcow2", cancel=flag)
+    assert flag.is_set()
+    with lifecycle.monitor(record) as qmp:
+        assert qmp.execute("query-jobs") == []
+    driver.kill(record)
+    assert qemu_img.chain(spec.disk) == (spec.disk, tmp_path / "base.qcow2")

@@ -18,7 +18,9 @@ def test_a_clone_answers_with_what_it_is_and_where_its_time_went(served, lab):
     assert {"disk_ms", "start_ms"} <= set(lab["timings"])
     assert all(ms is None or ms >= 0 for ms in lab["timings"].values())
     assert sum(ms or 0 for ms in lab["timings"].values()) > 0
-    assert re.fullmatch(r"Clone lab of demo ready in \d+ ms", lab["output"])
+    way = {"cold": "cold boot", "memory": "memory clone", "spare": "warm spare"}[lab["path"]]
+    why = f", because {lab['reason']}" if lab["reason"] else ""
+    assert re.fullmatch(rf"Clone lab of demo ready in \d+ ms \({re.escape(way + why)}\)", lab["output"])
 
 
 def test_its_disk_is_a_sound_layer_over_the_base(served, lab):

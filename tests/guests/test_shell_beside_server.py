@@ -1,12 +1,14 @@
 """The shell and the server share the database and the machines."""
 
+import os
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 
-from tests.support.site import promised
+from tests.support.site import CHECKOUT, promised
 
 pytestmark = pytest.mark.guest
 
@@ -43,6 +45,16 @@ def test_the_shell_prints_sentences_streams_and_says_by_its_status_how_it_ended(
     assert refused.stderr.strip() == "Base image nothing not found"
     assert served.manage("cow").returncode == 2
     assert served.manage("cow", "list", "--as", "nobody").returncode == 1
+
+
+def test_a_reader_that_leaves_early_is_no_failure(served):
+    reading, writing = os.pipe()
+    os.close(reading)  # as of `| head -1`, which has left
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run(
+            served.argv("cow", "help"), cwd=CHECKOUT, env=served.env, stdout=pipe, stderr=subprocess.PIPE
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_burst_of_changes_reaches_the_page_as_few_redraws(served):

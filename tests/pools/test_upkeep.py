@@ -5,12 +5,15 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from bases.life import revision_retire
 from bases.models import BaseRevision
+from cowweb.errors import ConflictError
 from hosts.models import Finding, Job
 from pools import upkeep
 from pools.models import Pool, Spare, Template
-from pools.services import BUILD, OTHER_QEMU, fingerprint_of
-from pools.upkeep import FILES_GONE, NOT_INTACT, SUPERSEDED, templates_reconciled
+from pools.refill import pools_refilled
+from pools.services import BUILD, OTHER_QEMU, fingerprint_of, template_ahead
+from pools.upkeep import BASE_RETIRED, FILES_GONE, NOT_INTACT, SUPERSEDED, templates_reconciled
 from tests.pools.conftest import clone_row
 
 
@@ -71,6 +74,21 @@ def test_of_a_revision_that_changed_on_disk_nothing_is_cloned(base, good):
     BaseRevision.objects.update(intact=False)
     assert templates_reconciled() == 1
     assert after(good) == ("stale", NOT_INTACT)
+
+
+def test_it_is_retired_with_its_base_and_so_are_its_spares(base, good, actor):
+    Pool.objects.create(base=base, minimum=1)
+    Spare.objects.create(template=good, status="ready")
+    revision_retire(revision=base.current, why="not needed", actor=actor)
+    base.refresh_from_db()
+    assert templates_reconciled() == 1
+    assert after(good) == ("stale", BASE_RETIRED)
+    assert not good.memory.exists()
+    assert Spare.objects.get().status == "discarded"
+    assert pools_refilled() == 0
+    with pytest.raises(ConflictError, match="demo@1 is retired: templates are of cloned ones"):
+        template_ahead(base=base, memory_mb=128, cpus=1, actor=actor)
+    assert not Job.objects.filter(task=BUILD).exists()
 
 
 def test_of_an_older_revision_it_stays_while_it_is_cloned_from(base, good, admin):

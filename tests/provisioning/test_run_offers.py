@@ -53,3 +53,11 @@ def test_after_it_failed(crowd, run, who, ways, client):
     offered = buttons(client, run)
     assert offered & WAYS_ON == ways
     assert any("Retry" in words for words in offered) is bool(ways)
+
+
+def test_while_its_clone_is_being_released_nobody_is_told_that_it_was_removed(crowd, run, client):
+    Run.objects.filter(pk=run.pk).update(failed_phase="script", failure="exit status 1", exit_code=1)
+    client.force_login(crowd.administrator)
+    page = client.get(f"/runs/{run.pk}/").text
+    assert "More ways on as soon as its clone is released" in page
+    assert "was removed" not in page

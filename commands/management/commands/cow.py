@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,16 @@ def printable(text: str) -> str:
     return "".join(f"\\u{ord(letter):04x}" if letter in ACTED_ON else letter for letter in text)
 
 
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Whoever read our output (`| head`) has enough: the rest of it goes nowhere, and is no failure."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Command(BaseCommand):
     requires_system_checks = ()  # they load every page; the server and `make check` make them
     help = "Runs one command of the command language, for example: cow 'clone base=demo name=web'"
@@ -71,7 +84,8 @@ class Command(BaseCommand):
         follower = Follower(self.stderr.write if json else self.stdout.write, actor)
         caller = Caller(actor=actor, reads_own_files=True, parameters=given, on_run=follower.begun)
         result = asyncio.run(follower.watch(lambda: run_command(line, caller)))
-        self.tell(result, as_json=json)
+        with reader_may_leave():
+            self.tell(result, as_json=json)
         sys.exit(0 if result["success"] else 1)
 
     def tell(self, result: dict[str, Any], *, as_json: bool) -> None:

@@ -4,7 +4,6 @@
 //   cowweb-agent                               in a guest
 //   cowweb-agent --listen SOCKET --root DIR    on a host, for trying out: a connection stands for the port
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -14,13 +13,10 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent.h"
-
-#define PORT_NAME "org.cowweb.agent.0"
 
 enum { QUEUE = 4 * 32 * 1024, PING_MAX = 64 };
 enum { ON_PORT = 1 << 16, ON_SIGNAL, ON_LISTENER };  // what an event is about; smaller ones are channels'
@@ -32,42 +28,11 @@ static bool port_readable, port_writable, is_served;
 static unsigned char input[2 * (IN_MAX + HEAD + 1)], queue[QUEUE], request[REQUEST_MAX];
 static size_t input_have, queue_from, queue_to, request_have;
 
-uint32_t get32(const void *bytes)
-{
-	uint32_t value;
-	memcpy(&value, bytes, 4);
-	return value;
-}
-
-void put32(void *bytes, uint32_t value)
-{
-	memcpy(bytes, &value, 4);
-}
-
 int64_t now_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
-}
-
-bool next_field(struct span *fields, struct field *field)
-{
-	if (fields->left < 5 || get32(fields->at + 1) > fields->left - 5)
-		return false;
-	*field = (struct field){(char)fields->at[0], get32(fields->at + 1), (const char *)fields->at + 5};
-	fields->at += 5 + field->length;
-	fields->left -= 5 + field->length;
-	return true;
-}
-
-bool field_text(struct field *field, char *text, size_t size)
-{
-	if (field->length >= size || memchr(field->bytes, 0, field->length))
-		return false;
-	memcpy(text, field->bytes, field->length);
-	text[field->length] = 0;
-	return true;
 }
 
 void watch(int fd, uint64_t what)
@@ -235,50 +200,14 @@ static bool receive(void)
 
 // ---- The port
 
-static int open_port(void)
-{
-	// udev's names need udev; the kernel's are always there.
-	const char *ports = "/sys/class/virtio-ports";
-	DIR *folder = opendir(ports);
-	int found = -1;
-	for (struct dirent *entry; folder && found < 0 && (entry = readdir(folder));) {
-		char path[sizeof "/sys/class/virtio-ports/" + 256 + 8], name[sizeof PORT_NAME] = "";
-		strcpy(stpcpy(stpcpy(stpcpy(path, ports), "/"), entry->d_name), "/name");
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		ssize_t length = read(fd, name, sizeof name);
-		close(fd);
-		if (length != sizeof name || memcmp(name, PORT_NAME "\n", sizeof name) != 0)
-			continue;
-		strcpy(stpcpy(path, "/dev/"), entry->d_name);
-		found = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	}
-	if (folder)
-		closedir(folder);
-	return found;
-}
-
 static void wait_for_port(void)
 {
-	for (int tries = 0; (port = open_port()) < 0; tries++)
+	port_driver_load();
+	for (int tries = 0; (port = port_open()) < 0; tries++)
 		usleep(tries < 100 ? 50 * 1000 : 2000 * 1000);
 	port_readable = port_writable = true;
 	watch(port, ON_PORT);
 	frame_send(BORN, 0, "", 0);
-}
-
-static bool listen_at(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof address.sun_path)
-		return false;
-	strcpy(address.sun_path, path);
-	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4))
-		return false;
-	watch(listener, ON_LISTENER);
-	return true;
 }
 
 static void accept_port(void)
@@ -361,7 +290,9 @@ int main(int count, char **arguments)
 	watch(signals, ON_SIGNAL);
 	if (!socket_path)
 		wait_for_port();
-	else if (!listen_at(socket_path))
+	else if ((listener = port_listen(socket_path)) < 0)
 		return 1;
+	else
+		watch(listener, ON_LISTENER);
 	run();
 }

@@ -72,6 +72,7 @@ struct span {
 	size_t left;
 };
 
+// fields.c
 bool next_field(struct span *fields, struct field *field);
 bool field_text(struct field *field, char *text, size_t size);  // false if it does not fit or has a NUL
 uint32_t get32(const void *bytes);
@@ -85,6 +86,11 @@ void send_end(uint32_t id, int error, uint32_t value);
 void watch(int fd, uint64_t what);
 int64_t now_us(void);
 extern const char *root_prefix;  // "" in a guest; a folder when trying out, and then nothing but files is touched
+
+// port.c
+void port_driver_load(void);
+int port_open(void);                 // -1 while it is not there
+int port_listen(const char *path);  // a socket whose connections stand for the port, or -1
 
 // command.c, file.c, channel.c: commands and files, each on a channel named by the host's id
 void channel_exec(uint32_t id, struct span fields);

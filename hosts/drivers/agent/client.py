@@ -24,7 +24,7 @@ from hosts.drivers.agent.wire import Type
 from hosts.drivers.arriving import place_for
 from hosts.drivers.base import CancelSignal, Channel, Feed, OnBytes, OnOutput
 from hosts.drivers.deadline import Deadline
-from hosts.drivers.errors import Unreachable
+from hosts.drivers.errors import Busy, TimedOut, Unreachable
 from hosts.drivers.records import ExecResult, Identity
 from hosts.drivers.run_token import ending_script, left_over
 
@@ -56,6 +56,15 @@ class AgentGuest:
             except Unreachable:  # no machine yet, or one that just restarts
                 deadline.pause(AGAIN_S)
                 deadline.check()
+
+    def answers(self, within_s: float, watch: Deadline) -> bool:
+        """Whether the agent is there and free now. Raises Unreachable when there is no such machine."""
+        try:
+            with self._connected(watch.within(within_s, ANSWER)):
+                return True
+        except (TimedOut, Busy):
+            watch.check()
+            return False
 
     def ping(self, *, timeout_s: float = CONNECT_S) -> None:
         self._ping(Deadline(timeout_s, what=ANSWER))
