@@ -9,6 +9,7 @@ Example::
 """
 
 import asyncio
+from ipaddress import IPv6Address
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -20,6 +21,7 @@ from twisted.web.http import HTTPChannel
 FORM_BYTES = 5 << 20  # what a form or command may have, and what carries it
 FORM_S = 300.0  # for who is not known: until the whole of it is there
 HEAD_S = 20.0  # from a head's first byte to its last
+NETWORK = len("2001:0db8:0000:0000")
 MOST_ADDRESSES = 4096  # of which connections are remembered before those that are gone are looked for
 ROOT_PATH = b"Daphne-Root-Path"
 FORWARDED = b"X-Forwarded-For"
@@ -65,7 +67,7 @@ class Doors(HTTPFactory):
 
     def buildProtocol(self, addr: Any) -> Any:
         """None, which hangs up, for an address that has as many as one may have."""
-        if self.server.most_lines and len(self.open_from(addr.host)) >= self.server.most_lines:
+        if self.server.most_lines and len(self.open_from(whose(addr.host))) >= self.server.most_lines:
             return None
         protocol = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
         protocol.requestFactory = Request
@@ -78,10 +80,18 @@ class Doors(HTTPFactory):
         return found
 
     def came(self, line: Any) -> None:
-        self.lines.setdefault(line.getPeer().host, []).append(line)
+        self.lines.setdefault(whose(line.getPeer().host), []).append(line)
         if len(self.lines) > MOST_ADDRESSES:
             for host in list(self.lines):
                 self.open_from(host)
+
+
+def whose(host: str) -> str:
+    """An address, or of version 6 the network of it: whoever has one there has all."""
+    if ":" not in host:
+        return host
+    address = IPv6Address(host.partition("%")[0])
+    return str(address.ipv4_mapped or address.exploded[:NETWORK])
 
 
 class Request(WebRequest):

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from cowweb.door import whose
 from tests.support.own_server import served
 
 pytestmark = pytest.mark.slow
@@ -184,3 +185,17 @@ def test_one_address_has_so_many_connections_and_gets_new_ones_for_those_that_it
     assert "200 OK" in sent(port, "Content-Length: 0")[0]
     for line in lines:
         line.close()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.7", "192.0.2.8", False),
+        ("::ffff:192.0.2.7", "192.0.2.7", True),
+        ("2001:db8::1", "2001:db8::ffff:1:2:3", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2", True),
+    ],
+)
+def test_an_address_of_version_6_is_its_network(one, other, same):
+    assert (whose(one) == whose(other)) == same
