@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from audit.models import AuditEntry, AuditEntryQuerySet
 from bases.models import BaseImage
@@ -22,6 +23,8 @@ from cowweb.clean import plain_text
 from cowweb.roles import curates
 from cowweb.values import egress_text
 from hosts.errors import DriverError
+from hosts.findings import Kind
+from hosts.models import Finding
 from hosts.services import local_driver
 from people import rights
 from people.models import Team
@@ -44,6 +47,7 @@ CONSOLE_LINES = 200
 FILTERS = ("q", "whose", "status", "base", "show", "sort")
 SHOWS = [("idle", "Idle"), ("ending", "Lease ends soon")]
 COPIES = 20
+STILL = "If it stays so, Stop ends it; its disk is kept."
 SORTS = {
     "name": "name",
     "-name": "-name",
@@ -208,10 +212,20 @@ def detail_context(clone: Clone, user: User | None) -> dict[str, Any]:
         **network_context(clone, look=False),
         "saved_bytes": max(clone.revision.virtual_size - clone.disk_bytes, 0),
         "came": came_by(clone),
+        "troubles": troubles_of(clone),
         "memory": memory_use_of(clone),
         "live_path": f"/ws/clones/{clone.name}/",
         **chain_context(clone),
     }
+
+
+def troubles_of(clone: Clone) -> list[str]:
+    """What the last look at the host found wrong with it while it runs: its state alone does not say."""
+    if clone.status not in (Clone.Status.RUNNING, Clone.Status.PAUSED):
+        return []
+    found = Finding.objects.open().filter(subject=f"clone:{clone.name}", first_seen__gte=clone.created_at)
+    then: dict[str, str] = {Kind.SOCKET: STILL}
+    return [f"{capfirst(one.found)}. {then.get(one.kind, one.done)}" for one in found.order_by("pk")]
 
 
 def chain_context(clone: Clone) -> dict[str, Any]:
