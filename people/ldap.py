@@ -22,7 +22,7 @@ from ldap3.core.exceptions import LDAPException, LDAPSocketOpenError
 from ldap3.utils.conv import escape_filter_chars
 
 from audit.services import SYSTEM, Actor, actor_of, operation
-from cowweb.errors import DirectoryError, DomainError
+from cowweb.errors import DirectoryError, DomainError, NameTakenError
 from people.accounts import Newcomer, account_made
 from people.models import Identity
 
@@ -97,7 +97,7 @@ def lets_in(name: str, password: str) -> bool:
 
 
 def person_of(username: str, name: str, origin: Actor) -> User | None:
-    """The active account that this entry has here; made where the name is free."""
+    """The active account that this entry has here; made where the name is free, else refused."""
     key = {"issuer": settings.COWWEB_LDAP_URL, "subject": name.lower()[:255]}
     known = known_as(key)
     if known is None:
@@ -105,9 +105,17 @@ def person_of(username: str, name: str, origin: Actor) -> User | None:
             known = person_made(username, key, origin)
         except DomainError as error:
             logger.warning("The directory's %s has no account here: %s", username, error)
-            return None
+            raise no_account(username, error) from None
     Identity.objects.filter(pk=known.pk).update(used_at=timezone.now(), issuer=key["issuer"])
     return known.user if known.user.is_active else None
+
+
+def no_account(username: str, error: DomainError) -> DomainError:
+    """Told only after the directory's right password, so that no stranger learns which names there are."""
+    if isinstance(error, NameTakenError):
+        words = f"another account here has the name {username}. An administrator can help"
+        return NameTakenError(f"The directory knows you, but {words}")
+    return DomainError(f"The directory knows you, but you get no account here: {error}")
 
 
 def known_as(key: dict[str, str]) -> Identity | None:

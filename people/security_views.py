@@ -70,7 +70,7 @@ def again(request: HttpRequest, user: User, data: dict[str, str]) -> str:
         return "passkey"
     if data["code"]:
         return on_record(request, user, "code", lambda: code_taken(user, data["code"]))
-    password_taken(user.username, data["password"], request=request)
+    password_taken(user.username, data["password"], request=request, field="password")
     return "password"
 
 
@@ -80,9 +80,12 @@ def password_change(request: HttpRequest) -> HttpResponse:
     user, form = signed_in(request), PasswordForm(request.POST)
     if not form.is_valid():
         return security_page(request, form=form)
+    if not (user.has_usable_password() or recently_confirmed(request.session)):
+        return redirect(f"{reverse('confirm')}?next={reverse('security')}")
     try:
-        if user.has_usable_password() or not recently_confirmed(request.session):
-            password_taken(user.username, form.cleaned_data["current"], request=request)
+        if user.has_usable_password():
+            current = form.cleaned_data["current"]
+            password_taken(user.username, current, request=request, field="current")
         key = request.session.session_key or ""
         password = form.cleaned_data["password"]
         update_session_auth_hash(

@@ -33,6 +33,7 @@ PENDING_FOR_S = 600
 WINDOW_S = 900
 BACKEND = "people.backends.PersonBackend"
 WRONG = "User name or password is wrong"
+WRONG_PASSWORD = "That is not your password"  # noqa: S105 - what is said
 GONE = "That took too long: begin again"
 
 
@@ -53,15 +54,16 @@ class Pending:
         return replace(actor_of(request), user=self.user)
 
 
-def password_taken(name: str, password: str, *, request: HttpRequest) -> User:
-    """The active person with this name and password. Every other try counts."""
+def password_taken(name: str, password: str, *, request: HttpRequest, field: str = "") -> User:
+    """The active person with this name and password. Every other try counts. With `field` only the password
+    was asked for, there."""
     counts = counted(name, request)
 
     def look() -> User:
         tried = tries_taken(*counts)
         user = authenticate(request, username=name, password=password)
         if not isinstance(user, User):
-            raise DomainError(WRONG)
+            raise DomainError(WRONG_PASSWORD, field=field) if field else DomainError(WRONG)
         forgotten(counts[0])
         tries_given_back(tried)
         return user

@@ -15,6 +15,7 @@ from people.invitations import Guest, invitation_make
 from people.models import Identity
 from tests.people.conftest import actor_for
 from tests.people.test_sign_in import LOGIN
+from tests.people.test_visits import unproven
 from tests.support.https import certificate
 from tests.support.site import free_port, wait_until
 
@@ -139,10 +140,25 @@ def test_who_is_not_stays_out(asked, name, password):
 
 
 def test_the_directory_lets_nobody_into_an_account_of_ours(asked):
-    assert try_in("administrator", "administrator-of-the-directory")[1].status_code == 422
+    answer = try_in("administrator", "administrator-of-the-directory")[1]
+    assert answer.status_code == 422
+    assert "another account here has the name administrator" in answer.content.decode()
+    stranger = try_in("administrator", "wrong")[1].content.decode()
+    assert ("User name or password is wrong" in stranger, "another account" in stranger) == (True, False)
     assert try_in("administrator", "a-long-password")[1].status_code == 302, (
         "the site's own password still does"
     )
+
+
+def test_who_set_no_password_here_proves_the_directorys_before_setting_one(asked):
+    client, _ = try_in("lia", "lia-of-the-directory")
+    unproven(client)
+    wanted = {"password": "a-password-of-this-site"}
+    answer = client.post("/settings/security/password/", wanted)
+    assert answer.url == "/accounts/confirm/?next=/settings/security/"
+    client.post(answer.url, {"password": "lia-of-the-directory"})
+    assert client.post("/settings/security/password/", wanted).url == "/settings/security/"
+    assert User.objects.get(username="lia").check_password("a-password-of-this-site")
 
 
 def test_disabled_people_of_the_directory_stay_out(asked):
