@@ -40,7 +40,7 @@ class Activity(models.Model):
         return self.active_at >= timezone.now() - FRESH
 
 
-def idle_since(hours: int) -> datetime:
+def idle_since(hours: float) -> datetime:
     return timezone.now() - timedelta(hours=hours)
 
 

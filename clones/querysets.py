@@ -32,7 +32,7 @@ class CloneQuerySet(models.QuerySet["Clone"]):
         """Those that hold a machine, or are about to."""
         return self.filter(status__in=self.model.ACTIVE)
 
-    def idle(self, hours: int | None = None) -> "CloneQuerySet":
+    def idle(self, hours: float | None = None) -> "CloneQuerySet":
         """Running ones that have done nothing for so long; for as long as the site calls idle by default."""
         since = idle_since(hours or settings.COWWEB_IDLE_HOURS or NEVER_IDLE_HOURS)
         return self.filter(status__in=self.model.RUNS, activity__active_at__lte=since)
