@@ -6,7 +6,7 @@ Example::
     revision_retire(revision=revision, why="", actor=actor)   # ConflictError naming who depends on it
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -162,9 +162,11 @@ def retired_cleared() -> int:
     return sum(retired_file_removed(revision, before) for revision in kept.select_related("base__current"))
 
 
-def retired_file_removed(revision: BaseRevision, before: object) -> bool:
-    """Inside one transaction, so that no import takes the file up in between."""
-    if not revision.moves.filter(after=Stage.RETIRED, at__lt=before).exists():
+def retired_file_removed(revision: BaseRevision, before: datetime) -> bool:
+    """Inside one transaction, so that no import takes the file up in between. The newest retirement counts:
+    one that was taken back before does not shorten it."""
+    retirement = revision.moves.filter(after=Stage.RETIRED).first()
+    if retirement is None or retirement.at >= before:
         return False
     with transaction.atomic():
         if dependents(revision) or templates(revision):

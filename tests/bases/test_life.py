@@ -149,6 +149,16 @@ def test_a_file_that_another_revision_has_too_stays(demo_2, image, actor, site):
     assert (retired_cleared(), one.disk.exists()) == (1, True)
 
 
+def test_a_retirement_that_was_taken_back_does_not_shorten_the_next(demo_2, actor):
+    one = demo_2.revisions.get(number=1)
+    for _ in range(2):
+        revision_retire(revision=one, actor=actor)
+        RevisionMove.objects.filter(after="retired").update(at=timezone.now() - timedelta(days=8))
+        revision_unretire(revision=one, actor=actor)
+    revision_retire(revision=one, actor=actor)
+    assert (retired_cleared(), one.disk.exists()) == (0, True)
+
+
 def test_a_retired_base_can_be_given_a_new_revision(demo, second_image, actor):
     revision_retire(revision=demo.current, actor=actor)
     revised = base_revise(name="demo", source=Source(second_image), actor=actor)
