@@ -128,5 +128,11 @@ class Raise(models.Model):
         return f"request {self.pk}"
 
     @property
+    def kind_words(self) -> str:
+        """The quota within a sentence: what is written in capitals stays so."""
+        label = str(self.get_quota_display())
+        return label if label[:2].isupper() else label[0].lower() + label[1:]
+
+    @property
     def until_words(self) -> str:
         return until_words(self.until)
