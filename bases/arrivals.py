@@ -169,7 +169,7 @@ def ended(arriving: Import, to: str, failure: str = "", **changes: object) -> No
 def received_all(arriving: Import) -> None:
     """Everything has come: the rest is a job's."""
     with transaction.atomic():
-        if moved(arriving, State.CHECKING, State.RECEIVING, note="Checking it and copying it into the store"):
+        if moved(arriving, State.CHECKING, State.RECEIVING):
             enqueue(FINISH, arriving.pk)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import SplitResult, urljoin
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bases.fetching.network import FetchError, Network, checked_url, connected, internet
 
@@ -111,9 +111,9 @@ def too_large(limits: Limits) -> FetchError:
 @contextlib.contextmanager
 def answered(url: str, network: Network) -> Iterator[tuple[str, http.client.HTTPResponse]]:
     """The address that answered, and its answer."""
+    first = url
     for _ in range(REDIRECTS + 1):
-        parts = checked_url(url)
-        connection = connected(network, parts)
+        parts, connection = reached(url, first, network)
         try:
             answer = asked(connection, parts)
             if answer.status in MOVED:
@@ -126,6 +126,19 @@ def answered(url: str, network: Network) -> Iterator[tuple[str, http.client.HTTP
         finally:
             connection.close()
     raise FetchError(f"More than {REDIRECTS} redirects", field="url")
+
+
+def reached(url: str, first: str, network: Network) -> tuple[SplitResult, http.client.HTTPSConnection]:
+    """A connection to where this address leads; says who led there, where that is not who was asked first."""
+    try:
+        parts = checked_url(url)
+        return parts, connected(network, parts)
+    except FetchError as error:
+        if url == first:
+            raise
+        raise FetchError(
+            f"{urlsplit(first).hostname} redirects to {url[:200]!r}: {error}", field="url"
+        ) from None
 
 
 def asked(connection: http.client.HTTPSConnection, parts: SplitResult) -> http.client.HTTPResponse:

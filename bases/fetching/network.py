@@ -80,7 +80,8 @@ def address_of(network: Network, host: str, port: int) -> str:
         raise FetchError(f"{host} has no address", field="url")
     for address in addresses:
         if not network.allows(address):
-            raise FetchError(f"{host} leads to {address}, which is no public address", field="url")
+            leads = f"{host} leads to {address}, which" if address != host else host
+            raise FetchError(f"{leads} is no public address", field="url")
     return addresses[0]
 
 

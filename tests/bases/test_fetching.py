@@ -95,11 +95,14 @@ def test_a_redirect_is_followed_and_where_it_led_is_said(server, tmp_path):
         ("/loop", "More than 5 redirects"),
         ("/plain", "must begin with https"),
         ("/with-name", "may not have a user name"),
-        ("/inwards", "inside.test leads to 10.0.0.8, which is no public address"),
+        (
+            "/inwards",
+            "images.test redirects to 'https://inside.test/secret': inside.test leads to 10.0.0.8, which is no public address",
+        ),
         ("/nowhere", "redirects"),
         ("/to-file", "must begin with https"),
         ("/to-gopher", "must begin with https"),
-        ("/to-here", r"127\.0\.0\.1"),
+        ("/to-here", r"disk.qcow2': .*127\.0\.0\.1"),
         ("/to-metadata", r"169\.254\.169\.254"),
         ("/to-a-number", "2130706433"),
         ("/to-six", "::ffff:127"),
@@ -179,6 +182,11 @@ def test_no_spelling_of_an_address_of_ones_own_is_connected_to(host):
     """By this host's own resolver, as an import has it."""
     with pytest.raises(FetchError, match=r"no public address|cannot find"):
         connected(internet(), checked_url(f"https://{host}/disk.qcow2"))
+
+
+def test_an_address_that_is_refused_is_named_once():
+    with pytest.raises(FetchError, match=r"^127\.0\.0\.1 is no public address"):
+        connected(internet(), checked_url("https://127.0.0.1/disk.qcow2"))
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "151.101.2.132", "2606:4700::1111", "::ffff:8.8.8.8"])

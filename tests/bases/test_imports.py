@@ -280,6 +280,9 @@ def test_the_catalogue_imports_with_the_publishers_digest(browser, server, monke
     arriving = Import.objects.get()
     assert (arriving.state, arriving.failure, arriving.expected_from) == ("done", "", other_url)
     assert arriving.expected == f"sha512:{hashlib.sha512(data).hexdigest()}"
+    assert "by digest only" in arriving.note, "what was checked of the publisher's word stays"
+    assert arriving.note[1:] in arriving.revision.origin
+    assert arriving.note in browser.get(f"/bases/_imports/{arriving.pk}/").content.decode()
     assert BaseImage.objects.get(name="debian").ssh_user == "debian"
     assert b"Alpine" in browser.get("/bases/_catalogue/").content
 
