@@ -192,4 +192,4 @@ def origin_of(arriving: Import) -> str:
     if arriving.image_key and arriving.note:
         return f"{arriving.url} ({arriving.note[0].lower()}{arriving.note[1:]})"[:2048]
     how = "uploaded" if arriving.way == Import.Way.UPLOAD else "import folder"
-    return arriving.url or f"{arriving.file_name} ({how})"
+    return arriving.url or f"{Path(arriving.file_name).name} ({how})"  # no path of this host: all see it

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bases.models import BaseRevision
+from bases.references import STABLE
 
 NAMED = 5
 
@@ -59,7 +60,7 @@ def names(revision: BaseRevision) -> Iterable[Dependent]:
         yield Dependent("alias", alias.name, "", "leads to it")
     others = revision.base.revisions.filter(stage__in=BaseRevision.CLONED).exclude(pk=revision.pk)
     if revision.base.current_id == revision.pk and others.exists():
-        yield Dependent("name", revision.base.name, "", "means it")
+        yield Dependent("alias", STABLE, "", "leads to it")
 
 
 def listed(found: list[Dependent]) -> str:

@@ -18,7 +18,7 @@ from bases.dependents import dependents, listed, templates
 from bases.models import RETIRED, BaseImage, BaseRevision, RevisionMove, Stage
 from bases.references import base_open
 from bases.rights import curators_only
-from cowweb.errors import ConflictError, DomainError, ForbiddenError
+from cowweb.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
 from cowweb.live import ring
 
 Status = BaseImage.Status
@@ -118,7 +118,10 @@ def revision_deprecate(
 
 
 def successor_checked(revision: BaseRevision, reference: str, actor: Actor) -> str:
-    _, named = base_open(reference, actor)
+    try:
+        _, named = base_open(reference, actor)
+    except NotFoundError as error:
+        raise NotFoundError(f"successor={reference!r}: {error}", field="successor") from None
     if named.pk == revision.pk:
         raise DomainError(f"successor={reference!r} is {revision} itself: name another", field="successor")
     if named.stage != Stage.APPROVED:

@@ -49,7 +49,9 @@ def tried(request: HttpRequest, name: str, tab: str, act: Callable[[BaseImage, A
     except ForbiddenError as error:
         return render(request, "403.html", {"exception": error}, status=403)
     except NotFoundError as error:
-        raise Http404(str(error)) from None
+        if error.field != "successor":
+            raise Http404(str(error)) from None
+        told(request, error)
     except DomainError as error:
         told(request, error)
     return redirect(f"{reverse('base-detail', args=[name])}?tab={tab}")

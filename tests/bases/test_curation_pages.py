@@ -21,6 +21,9 @@ def text(answer):
 
 def test_a_revision_is_deprecated_taken_back_and_retired_on_its_page(curator, demo_2):
     where = "/bases/demo/revisions/1/"
+    unknown = {"action": "deprecate", "successor": "nope"}
+    refused = "successor=&#x27;nope&#x27;: Base image nope not found"
+    assert refused in text(curator.post(where, unknown, follow=True))
     page = text(curator.post(where, {"action": "deprecate", "why": "old kernel"}, follow=True))
     assert "demo@1 is deprecated" in page and "old kernel" in page and "use demo@2" in page
     curator.post(where, {"action": "approve"})

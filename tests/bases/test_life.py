@@ -115,7 +115,7 @@ def test_nothing_is_retired_while_something_depends_on_it(demo_2, actor, member_
     with pytest.raises(ConflictError, match=r"^Refused: 1 depends on demo@1: clone web of mia$"):
         revision_retire(revision=one, actor=actor)
     assert AuditEntry.objects.get(action="retire_base").outcome.result == "refused"
-    with pytest.raises(ConflictError, match="name demo"):
+    with pytest.raises(ConflictError, match="alias stable"):
         revision_retire(revision=demo_2.current, actor=actor)
 
 
