@@ -1,9 +1,7 @@
-"""The verbs that are done at once: pause, resume, snapshots, commands and files in the guest."""
-
-from pathlib import Path
+"""The verbs that are done at once: pause, resume, snapshots, commands in the guest."""
 
 from audit.services import Actor, operation
-from clones.machines import free_guest, guest_of
+from clones.machines import guest_of
 from clones.models import Clone
 from clones.services import Asked, clone_moved
 from clones.specs import record_of
@@ -58,26 +56,6 @@ def clone_execute(*, clone: Clone, command: str, timeout_ms: int, actor: Actor) 
         except Busy:  # a run has the agent, and nothing was begun
             with guest_of(clone, channel="ssh") as guest:
                 return guest.run(command, timeout_s=timeout_ms / 1000)
-
-
-def clone_copy_to(*, clone: Clone, local: Path, remote: str, actor: Actor) -> None:
-    """A file or folder of the site into the guest."""
-    params = {"local": str(local), "remote": remote}
-    with operation(actor, "copy_to", target=f"clone:{clone.name}", params=params):
-        rights.require(actor, rights.USE, clone)
-        require(clone, Status.RUNNING, "given files")
-        with free_guest(clone) as guest:
-            guest.put(local, remote)
-
-
-def clone_copy_from(*, clone: Clone, remote: str, local: Path, actor: Actor) -> None:
-    """A file or folder of the guest out to the site."""
-    params = {"local": str(local), "remote": remote}
-    with operation(actor, "copy_from", target=f"clone:{clone.name}", params=params):
-        rights.require(actor, rights.USE, clone)
-        require(clone, Status.RUNNING, "asked for files")
-        with free_guest(clone) as guest:
-            guest.get(remote, local)
 
 
 def clone_logs(*, clone: Clone, lines: int, actor: Actor) -> str:

@@ -9,7 +9,7 @@ from django.db import models
 class FileCopy(models.Model):
     """A file or folder that goes into a guest or comes out of it::
 
-    waiting ──► copying ──► done | failed
+    waiting ──► copying ──► done | failed | cancelled
     """
 
     class Way(models.TextChoices):
@@ -21,6 +21,7 @@ class FileCopy(models.Model):
         COPYING = "copying", "Copying"
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
 
     UNFINISHED = [Status.WAITING, Status.COPYING]
 
@@ -28,13 +29,17 @@ class FileCopy(models.Model):
     way = models.CharField(max_length=3, choices=Way.choices)
     remote = models.CharField(max_length=1000, help_text="in the guest")
     name = models.CharField(max_length=255, help_text="of what is copied")
+    local = models.CharField(
+        max_length=4096, blank=True, help_text="its place on this host, where a command named one"
+    )
     is_folder = models.BooleanField(default=False)
     size = models.PositiveBigIntegerField(null=True, help_text="bytes, where they are known before")
     bytes_done = models.PositiveBigIntegerField(default=0)
-    status = models.CharField(max_length=8, choices=Status.choices, default=Status.WAITING)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
     failure = models.CharField(max_length=500, blank=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    cancel_asked_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -55,6 +60,10 @@ class FileCopy(models.Model):
     @property
     def is_underway(self) -> bool:
         return self.status in self.UNFINISHED
+
+    @property
+    def is_being_cancelled(self) -> bool:
+        return self.is_underway and self.cancel_asked_at is not None
 
     @property
     def can_be_fetched(self) -> bool:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.services import Actor, actor_of
 from clones.file_models import FileCopy
-from clones.files import Sent, copy_in, copy_out
+from clones.files import Sent, copy_cancel, copy_in, copy_numbered, copy_out
 from clones.models import Clone
 from clones.named import clone_named
 from cowweb.errors import DomainError, NotFoundError
@@ -63,6 +63,20 @@ def files_ask(request: HttpRequest, name: str) -> HttpResponse:
     try:
         copy_out(clone=clone, remote=request.POST.get("remote", ""), actor=actor)
     except (DomainError, DriverError) as error:
+        return begun(request, name, str(error))
+    return begun(request, name)
+
+
+@require_POST
+def files_cancel(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    """Ends a copy that waits or is under way."""
+    actor = actor_of(request)
+    clone_or_404(name, actor)
+    try:
+        copy_cancel(copy=copy_numbered(pk, actor), actor=actor)
+    except NotFoundError as error:
+        raise Http404(str(error)) from None
+    except DomainError as error:
         return begun(request, name, str(error))
     return begun(request, name)
 

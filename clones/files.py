@@ -4,13 +4,12 @@ Example::
 
     copy_in(clone=clone, remote="/srv", sent=[Sent("site/index.html", pieces)], actor=actor)
     copy = copy_out(clone=clone, remote="/var/log", actor=actor)     # later: copy.folder has it
+    copy_cancel(copy=copy, actor=actor)                              # nothing half made stays on either side
 """
 
-import contextlib
 import re
 import shutil
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
@@ -20,21 +19,18 @@ from django.utils import timezone
 
 from audit.services import Actor, operation
 from clones.actions import require
-from clones.copy_sizes import size_in_guest
 from clones.file_models import FileCopy
 from clones.machines import free_guest
 from clones.models import Clone
-from cowweb.errors import DomainError
+from cowweb.errors import ConflictError, DomainError, NotFoundError
 from cowweb.live import ring
-from hosts.drivers.base import Guest
-from hosts.drivers.errors import DriverError
 from hosts.drivers.run_token import quoted
 from hosts.jobs import enqueue
+from hosts.models import Job
 from people import rights
 
 COPY = "clones.tasks.file_copy_task"
 Status = FileCopy.Status
-TELL_S = 0.3
 KEPT = timedelta(days=1)
 LIST_S = 10.0
 MOST_ENTRIES = 2000
@@ -127,6 +123,21 @@ def begun(clone: Clone, remote: str, name: str, sent: Sequence[Sent], actor: Act
     copy = FileCopy.objects.create(
         clone=clone, way=FileCopy.Way.IN, remote=remote, name=name, is_folder=is_folder, by=actor.user
     )
+    try:
+        size = staged(copy, sent)
+    except BaseException:
+        shutil.rmtree(copy.folder, ignore_errors=True)
+        copy.delete()
+        raise
+    with transaction.atomic():
+        FileCopy.objects.filter(pk=copy.pk).update(size=size)
+        enqueue(COPY, copy.pk)
+        ring(f"clone.{clone.pk}")
+    return copy
+
+
+def staged(copy: FileCopy, sent: Sequence[Sent]) -> int:
+    """Keeps what was sent beside the clones; its size."""
     size = 0
     for one in sent:
         place = copy.folder / one.path
@@ -134,11 +145,7 @@ def begun(clone: Clone, remote: str, name: str, sent: Sequence[Sent], actor: Act
         with place.open("wb") as file:
             for piece in one.pieces:
                 size += file.write(piece)
-    with transaction.atomic():
-        FileCopy.objects.filter(pk=copy.pk).update(size=size)
-        enqueue(COPY, copy.pk)
-        ring(f"clone.{clone.pk}")
-    return copy
+    return size
 
 
 def copy_out(*, clone: Clone, remote: str, actor: Actor) -> FileCopy:
@@ -161,77 +168,75 @@ def copy_out(*, clone: Clone, remote: str, actor: Actor) -> FileCopy:
         return copy
 
 
-class Told:
-    """Writes how far a copy is, a few times a second."""
-
-    def __init__(self, copy: FileCopy) -> None:
-        self.copy, self.next_at = copy, 0.0
-
-    def __call__(self, total: int) -> None:
-        now = time.monotonic()
-        if now >= self.next_at:
-            self.next_at = now + TELL_S
-            with transaction.atomic():
-                FileCopy.objects.filter(pk=self.copy.pk).update(bytes_done=total)
-                ring(f"clone.{self.copy.clone_id}")
-
-
-def file_copied(copy_id: int) -> None:
-    """Does one copy. Begun again after its server died, it copies anew: nothing of it was visible before."""
-    copy = FileCopy.objects.select_related("clone__revision__base", "clone__host").get(pk=copy_id)
-    if not FileCopy.objects.filter(pk=copy_id, status__in=FileCopy.UNFINISHED).update(status=Status.COPYING):
-        return
-    with ending(copy), free_guest(copy.clone) as guest:
-        if copy.way == FileCopy.Way.IN:
-            sent_in(copy, guest)
-        else:
-            brought_out(copy, guest)
-
-
-def sent_in(copy: FileCopy, guest: Guest) -> None:
-    local = copy.folder / copy.name
-    remote = f"{copy.remote.rstrip('/')}/{copy.name}"
-    guest.put(local, remote, progress=Told(copy))
-    FileCopy.objects.filter(pk=copy.pk).update(bytes_done=copy.size or 0)
-    shutil.rmtree(copy.folder, ignore_errors=True)
-
-
-def brought_out(copy: FileCopy, guest: Guest) -> None:
-    shutil.rmtree(copy.folder, ignore_errors=True)
-    copy.folder.mkdir(parents=True, mode=0o700)
-    place = copy.folder / copy.name
-    FileCopy.objects.filter(pk=copy.pk).update(size=size_in_guest(guest, copy.remote))
-    guest.get(copy.remote, place, progress=Told(copy))
-    is_folder = place.is_dir()
-    if is_folder:
-        archive = shutil.make_archive(str(place), "tar", copy.folder, copy.name)
-        shutil.rmtree(place)
-        place = Path(archive)
-    size = place.stat().st_size
-    FileCopy.objects.filter(pk=copy.pk).update(is_folder=is_folder, size=size, bytes_done=size)
-
-
-@contextlib.contextmanager
-def ending(copy: FileCopy) -> Iterator[None]:
-    """Writes how it ended; what failed leaves nothing."""
-    failure = ""
-    try:
-        yield
-    except (DomainError, DriverError) as error:
-        failure = str(error)[:500]
-        shutil.rmtree(copy.folder, ignore_errors=True)
-        raise
-    finally:
-        status = Status.FAILED if failure else Status.DONE
+def place_copied(
+    *, clone: Clone, way: FileCopy.Way, local: Path, remote: str, actor: Actor
+) -> tuple[FileCopy, Job]:
+    """A file or folder between a place of this host and a place in the guest, both named whole; for commands.
+    Whoever waits for the job does it, as `work_or_wait` does."""
+    params = {"local": str(local), "remote": remote}
+    action, asked = ("copy_to", "given files") if way == FileCopy.Way.IN else ("copy_from", "asked for files")
+    with operation(actor, action, target=f"clone:{clone.name}", params=params) as op:
+        rights.require(actor, rights.USE, clone)
+        require(clone, Clone.Status.RUNNING, asked)
+        forgotten()
+        name = local.name if way == FileCopy.Way.IN else PurePosixPath(remote).name or remote
         with transaction.atomic():
-            FileCopy.objects.filter(pk=copy.pk).update(
-                status=status, failure=failure, ended_at=timezone.now()
+            copy = FileCopy.objects.create(
+                clone=clone,
+                way=way,
+                remote=remote[:1000],
+                name=name[:255],
+                local=str(local),
+                is_folder=local.is_dir(),
+                by=actor.user,
             )
+            job = enqueue(COPY, copy.pk, entry=op.entry)
+            ring(f"clone.{clone.pk}")
+        op.goes_on()
+        return copy, job
+
+
+def copies_of(clone: Clone, actor: Actor) -> list[FileCopy]:
+    """Those of the last day, the newest first."""
+    rights.require(actor, rights.SEE, clone)
+    return list(clone.copies.all())
+
+
+def copy_numbered(number: int, actor: Actor) -> FileCopy:
+    """A copy of a clone that the actor may see."""
+    seen = Clone.objects.visible_to(actor.user).values("pk")
+    copy = FileCopy.objects.select_related("clone").filter(pk=number, clone__in=seen).first()
+    if copy is None:
+        raise NotFoundError(f"Copy {number} not found", field="copy")
+    return copy
+
+
+def copy_cancel(*, copy: FileCopy, actor: Actor) -> FileCopy:
+    """Ends one that waits, or is under way: who copies notices within a second. Nothing of it stays, here or
+    there."""
+    with operation(actor, "cancel_copy", target=f"clone:{copy.clone.name}", params={"copy": copy.pk}):
+        rights.require(actor, rights.USE, copy.clone)
+        row, now = FileCopy.objects.filter(pk=copy.pk), timezone.now()
+        with transaction.atomic():
+            waited = row.filter(status=Status.WAITING).update(
+                status=Status.CANCELLED, cancel_asked_at=now, ended_at=now
+            )
+            if not waited and not row.filter(status=Status.COPYING).update(cancel_asked_at=now):
+                copy.refresh_from_db()
+                raise ConflictError(
+                    f"Copy {copy.pk} is over: {copy.get_status_display().lower()}", field="copy"
+                )
             ring(f"clone.{copy.clone_id}")
+        if waited:
+            shutil.rmtree(copy.folder, ignore_errors=True)
+        copy.refresh_from_db()
+        return copy
 
 
 def forgotten() -> None:
-    """Drops what was not fetched for a day."""
-    for copy in FileCopy.objects.filter(ended_at__lt=timezone.now() - KEPT):
+    """Drops what was not fetched for a day, and what a server that died had not yet got to."""
+    before = timezone.now() - KEPT
+    waited = FileCopy.objects.filter(status=Status.WAITING, created_at__lt=before)
+    for copy in FileCopy.objects.filter(ended_at__lt=before) | waited:
         shutil.rmtree(copy.folder, ignore_errors=True)
         copy.delete()

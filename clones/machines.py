@@ -165,11 +165,12 @@ def process_started(clone: Clone) -> None:
     ring("clones", f"clone.{clone.pk}")
 
 
-def clone_stopped(clone_id: int) -> None:
-    """Brings a clone in state STOPPING to STOPPED, and on to RUNNING when a restart was asked for."""
+def clone_stopped(clone_id: int, *, grace_s: float | None = None) -> None:
+    """Brings a clone in state STOPPING to STOPPED, and on to RUNNING when a restart was asked for. `grace_s`:
+    how long the guest may take for it, where that is other than the site's."""
     clone = Clone.objects.get(pk=clone_id)
     with failures_told(clone_id, Status.STOPPING):
-        process_ended(clone, grace_s=settings.COWWEB_STOP_GRACE_S)
+        process_ended(clone, grace_s=settings.COWWEB_STOP_GRACE_S if grace_s is None else grace_s)
         egress_ended(clone)
     to = Status.STARTING if clone.start_asked else Status.STOPPED
     clone_moved(clone_id, to=to, since=[Status.STOPPING], record=None, forwards=[])

@@ -31,6 +31,7 @@ from people.models import Team
 
 PAGE_ROWS = 20
 TEAMS_OFFERED = 50
+OFFERED = ("name", "status", "memory_mb", "cpus")
 BASES_OFFERED = 30  # of more, each is cloned from its own page
 CAME: dict[str, str] = {
     Clone.Way.COLD: "It booted from its own disk.",
@@ -163,11 +164,13 @@ def sharing_context(clone: Clone, user: User) -> dict[str, Any]:
 
 def list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     """The page around the rows: filters and the bases one can clone."""
-    usable = list(BaseImage.objects.visible_to(user).usable().order_by("name")[: BASES_OFFERED + 1])
+    offered = BaseImage.objects.visible_to(user).usable().only(*OFFERED).order_by("name")
+    usable = list(offered[: BASES_OFFERED + 1])
     page, bases = clone_page(user, query), usable[:BASES_OFFERED]
     return {
         **page,
         "bases": bases,
+        "first": bases[0] if bases else None,
         "base_choices": base_choices(bases),
         "base_filters": base_filters(bases, page["query"].get("base", "")),
         "more_bases": len(usable) > BASES_OFFERED,

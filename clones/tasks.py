@@ -1,7 +1,7 @@
 """What the runner calls: takes an id, calls one function."""
 
 from clones.bin import clone_binned, clone_purged
-from clones.files import file_copied
+from clones.copying import file_copied
 from clones.machines import clone_made, clone_removed, clone_started, clone_stopped
 from clones.reshaping import disk_task_done
 from clones.saving import clone_restored, clone_saved

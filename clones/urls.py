@@ -27,6 +27,7 @@ urlpatterns = [
     path("clones/<str:name>/files/send/", file_views.files_send, name="files-send"),
     path("clones/<str:name>/files/ask/", file_views.files_ask, name="files-ask"),
     path("clones/<str:name>/files/<int:pk>/", file_views.files_fetch, name="files-fetch"),
+    path("clones/<str:name>/files/<int:pk>/cancel/", file_views.files_cancel, name="files-cancel"),
     path("clones/<str:name>/network/", network_views.clone_network, name="clone-network"),
     path("clones/<str:name>/network/egress/", network_views.egress_set_view, name="egress-set"),
     path("clones/<str:name>/network/forward/", network_views.port_forward_view, name="port-forward"),

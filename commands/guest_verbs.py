@@ -1,9 +1,6 @@
 """The verbs that reach into a guest, or read what it left."""
 
-from pathlib import Path
-
-from bases.imports import import_target
-from clones.actions import clone_copy_from, clone_copy_to, clone_execute, clone_logs
+from clones.actions import clone_execute, clone_logs
 from clones.named import clone_named
 from commands.base_verbs import number
 from commands.language import Command
@@ -31,26 +28,6 @@ def execute(command: Command, caller: Caller) -> Result:
         return result
     sentence = f"The command ended with exit status {done.exit_code}"
     return {**result, "success": False, "output": sentence, "error": sentence, "code": "command_failed"}
-
-
-def copy_to(command: Command, caller: Caller) -> Result:
-    values = command.values
-    one = clone_named(values["vm"], caller.actor)
-    local = caller.parcel(values["local"], key="local")
-    clone_copy_to(clone=one, local=local, remote=values["remote"], actor=caller.actor)
-    return {
-        "output": f"{local.name} is {values['remote']} in {one.name}",
-        "vm": one.name,
-        "remote": values["remote"],
-    }
-
-
-def copy_from(command: Command, caller: Caller) -> Result:
-    values = command.values
-    one = clone_named(values["vm"], caller.actor)
-    local = Path(values["local"]) if caller.reads_own_files else import_target(values["local"], field="local")
-    clone_copy_from(clone=one, remote=values["remote"], local=local, actor=caller.actor)
-    return {"output": f"{values['remote']} of {one.name} is {local}", "vm": one.name, "local": str(local)}
 
 
 def logs(command: Command, caller: Caller) -> Result:

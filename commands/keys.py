@@ -161,6 +161,7 @@ ROLES = ("member", "curator", "auditor", "administrator")
 ROLE = Key("role", "curator", one_of(ROLES), words=ROLES)
 DAYS = Key("days", "7", number("a number of days", MOST_DAYS))
 SESSION = Key("session", "7", number("a session's number", MOST_LINK))
+COPY = Key("copy", "3", number("a copy's number", MOST_LINK))
 FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
 TEMPLATE = Key("template", "3", number("a template's number", MOST_RUN))
 POOL = (

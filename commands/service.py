@@ -15,6 +15,7 @@ from typing import Any
 from audit.secret import SECRET_WORDS, is_secret
 from audit.services import Actor, operation
 from bases.imports import brought_in, import_file, import_folder
+from clones.file_models import FileCopy
 from commands.language import Command, CommandError, parse_command
 from cowweb.errors import DomainError, ForbiddenError, NotFoundError, UnsupportedError
 from hosts.drivers.errors import DriverError, TimedOut
@@ -31,6 +32,7 @@ TARGET_KEYS = {
     "from": "clone",
     "script": "script",
     "run": "run",
+    "copy": "copy",
     "finding": "finding",
     "user": "user",
     "team": "team",
@@ -42,6 +44,7 @@ TARGET_KEYS = {
 TARGETS = (
     "script",
     "run",
+    "copy",
     "finding",
     "name",
     "vm",
@@ -68,6 +71,7 @@ READING = {
     "list_bin",
     "list_teams",
     "list_idle",
+    "list_copies",
     "show_script",
     "list_runtimes",
     "logs",
@@ -94,6 +98,7 @@ class Caller:
     reads_own_files: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)  # of a script, beside the line
     on_run: Callable[[Run], None] | None = field(default=None)
+    on_copy: Callable[[FileCopy], None] | None = field(default=None)
 
     def file(self, text: str, *, key: str) -> Path:
         """The file that a path in a command names."""
@@ -102,9 +107,9 @@ class Caller:
         return import_file(text, field=key)
 
     def parcel(self, text: str, *, key: str) -> Path:
-        """The file or folder that a path in a command names; the shell's own folders are read in place."""
-        if self.reads_own_files and Path(text).is_dir():
-            return Path(text)
+        """The file or folder that a path in a command names; the shell's own are read in place."""
+        if self.reads_own_files and Path(text).exists():
+            return Path(text).absolute()
         try:
             return import_folder(text, field=key)
         except NotFoundError:

@@ -103,7 +103,7 @@ def facts_of(run: Run) -> dict[str, str]:
     ended = {
         "State": run.get_status_display(),
         "Exit status": wording.UNKNOWN if run.exit_code is None else str(run.exit_code),
-        "Lines": str(run.line_count),
+        "Lines": f"{run.line_count:,}",
     }
     return {**machine, **given, **ended}
 

@@ -62,10 +62,10 @@ class RunForm(forms.Form):
             raise forms.ValidationError(str(error)) from None
 
     def order(self, actor: Actor) -> Order:
-        """The script as it was typed or uploaded; a browser's CRLF is the parser's to judge."""
+        """The script as it was typed or uploaded."""
         data = self.cleaned_data
         upload = data["file"]
-        text = upload.read(SCRIPT_BYTES + 1) if upload else data["script"].encode(errors="replace")
+        text = upload.read(SCRIPT_BYTES + 1) if upload else typed(data["script"])
         given = data["script_name"] or (upload.name if upload else "")
         return Order(
             text=text,
@@ -85,6 +85,11 @@ class RunForm(forms.Form):
             publish=data["publish"],
             interactive=data["interactive"],
         )
+
+
+def typed(text: str) -> bytes:
+    """A script as it stands in its field: a browser sends every line's end as CRLF, which makes it longer."""
+    return text.replace("\r\n", "\n").encode(errors="replace")
 
 
 def fields_of(data: Mapping[str, Any]) -> dict[str, str]:

@@ -26,4 +26,4 @@ class ScriptForm(forms.Form):
         data = self.cleaned_data
         name = self.fixed_name or data["name"]
         team = data["team"] or "none" if "team" in self.data else None
-        return Draft(name, data["script"], data["description"], data["note"], team)
+        return Draft(name, data["script"].replace("\r\n", "\n"), data["description"], data["note"], team)

@@ -8,6 +8,7 @@ from audit.services import actor_of
 from cowweb.errors import DomainError
 from cowweb.http import back, status_of, told, went_to
 from cowweb.signed import signed_in
+from provisioning.forms import typed
 from provisioning.library import script_named, script_remove, script_save
 from provisioning.models import Script
 from provisioning.pages import asked_context
@@ -118,7 +119,7 @@ def edited(request: HttpRequest, form: ScriptForm, script: Script | None, status
         "text": text,
         "teams": teams_of(signed_in(request)),
         "next_number": script.current.number + 1 if script and script.current else 1,
-        **asked_context(signed_in(request), script_parsed(text.encode(errors="replace"), name=name), text),
+        **asked_context(signed_in(request), script_parsed(typed(text), name=name), text),
     }
     return render(request, "provisioning/script_edit.html", context, status=status)
 

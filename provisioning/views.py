@@ -12,7 +12,16 @@ from audit.services import actor_of
 from cowweb.errors import DomainError, NotFoundError
 from cowweb.http import back, told, went_to
 from cowweb.signed import signed_in
-from provisioning.forms import MACHINE_FIELDS, CancelForm, RetryForm, RunForm, SendForm, sent_of, start_of
+from provisioning.forms import (
+    MACHINE_FIELDS,
+    CancelForm,
+    RetryForm,
+    RunForm,
+    SendForm,
+    sent_of,
+    start_of,
+    typed,
+)
 from provisioning.going_on import run_cancel, run_keep, run_retry
 from provisioning.models import Run
 from provisioning.pages import (
@@ -66,7 +75,7 @@ def run_form(
 ) -> HttpResponse:
     """The page with what was given so far, secrets aside."""
     text = given.get("script", "")
-    parsed = script_parsed(text.encode(errors="replace"), name=given.get("script_name", ""))
+    parsed = script_parsed(typed(text), name=given.get("script_name", ""))
     user = signed_in(request)
     context = {**new_context(user, text), **asked_context(user, parsed, text, given), "form": form}
     context["machine_open"] |= not MACHINE_FIELDS.isdisjoint(form.errors)  # what is wrong there is seen
@@ -79,7 +88,7 @@ def run_parse(request: HttpRequest) -> HttpResponse:
     """The header of what is being typed, and what is wished instead; makes nothing."""
     given = request.POST.dict()
     text = given.get("script", "")
-    parsed = script_parsed(text.encode(errors="replace"), name=given.get("script_name", ""))
+    parsed = script_parsed(typed(text), name=given.get("script_name", ""))
     context = {
         **asked_context(signed_in(request), parsed, text, given),
         "purpose": given.get("purpose", ""),

@@ -17,7 +17,8 @@ class DriverError(Exception):
     """The host refused or failed. `str(error)` is one sentence for people.
 
     `argv`, `exit_code` and `stderr` describe the process that failed, if one did; `detail` is text
-    worth showing under the sentence (stderr's tail, the serial console's last lines).
+    worth showing under the sentence (stderr's tail, the serial console's last lines). `guest_silent`: the
+    guest was told to end what it does, and said nothing to that.
     """
 
     def __init__(
@@ -28,12 +29,14 @@ class DriverError(Exception):
         exit_code: int | None = None,
         stderr: str = "",
         detail: str = "",
+        guest_silent: bool = False,
     ) -> None:
         super().__init__(message)
         self.argv = tuple(argv)
         self.exit_code = exit_code
         self.stderr = stderr
         self.detail = detail or stderr
+        self.guest_silent = guest_silent
 
 
 class NotFound(DriverError):

@@ -18,7 +18,7 @@ from hosts.drivers.forwards import read_forwards
 from hosts.drivers.machine_args import HOLD, MONITOR, NETWORK
 from hosts.drivers.machine_record import process_of
 from hosts.drivers.processes import alive, send_signal, wait_gone
-from hosts.drivers.qmp import Qmp
+from hosts.drivers.qmp import DEADLINE_S, Qmp
 from hosts.drivers.qmp_pipeline import Command, QmpPipeline
 from hosts.drivers.records import Ending, MachineRecord, MachineStatus, PortForward
 from hosts.drivers.saved_state import SAVE_S, save
@@ -26,6 +26,7 @@ from hosts.drivers.unix_sockets import connected
 
 ASK_AGAIN_S = 3.0  # a guest that is still booting misses the power button
 QUIT_S = 10.0
+HEAR_S = 2.0  # before it is ended: a QEMU that is well answers in milliseconds
 KILL_S = 10.0
 
 
@@ -34,13 +35,13 @@ def is_ours(record: MachineRecord) -> bool:
     return alive(process_of(record)) and runs_as_uuid(record.pid, record.uuid)
 
 
-def monitor(record: MachineRecord) -> Qmp:
+def monitor(record: MachineRecord, *, within_s: float = DEADLINE_S) -> Qmp:
     """A connection to the machine's monitor, after making sure who answers. The caller closes it."""
     if not is_ours(record):
         raise NotFound("the machine does not run")
-    qmp = Qmp(Path(record.folder))
+    qmp = Qmp(Path(record.folder), timeout_s=within_s)
     try:
-        if UUID(qmp.execute("query-uuid")["UUID"]) != UUID(record.uuid):
+        if UUID(qmp.execute("query-uuid", timeout_s=within_s)["UUID"]) != UUID(record.uuid):
             raise Refused("another machine answers in this one's place")
     except BaseException:
         qmp.close()
@@ -81,7 +82,7 @@ def shutdown(record: MachineRecord, *, grace_s: float) -> bool:
 def _asked_to_quit(record: MachineRecord) -> bool:
     """False where QEMU hears nothing, so that nobody waits for it."""
     asked = False
-    with contextlib.suppress(Unreachable, TimedOut, NotFound), monitor(record) as qmp:
+    with contextlib.suppress(Unreachable, TimedOut, NotFound), monitor(record, within_s=HEAR_S) as qmp:
         asked = True
         qmp.execute("quit")  # unlike a kill, writes out what is still in memory
     return asked
@@ -92,7 +93,8 @@ def kill(record: MachineRecord) -> None:
     if not is_ours(record):
         return
     with contextlib.suppress(Unreachable, TimedOut, NotFound):
-        monitor(record).close()  # refuses a stranger; a QEMU that hangs is killed all the same
+        # refuses a stranger; a QEMU that hangs is killed all the same
+        monitor(record, within_s=HEAR_S).close()
     send_signal(process_of(record), signal.SIGKILL)
     if not wait_gone(process_of(record), timeout_s=KILL_S):
         raise TimedOut(f"process {record.pid} is still there {KILL_S:g} s after it was killed")
@@ -147,7 +149,7 @@ def save_and_end(record: MachineRecord, state: Path) -> float:
 def _press_power_button(record: MachineRecord, *, deadline: float) -> bool:
     """Presses until the machine is gone; False when it is not by the deadline."""
     while is_ours(record) and (left := deadline - time.monotonic()) > 0:
-        with contextlib.suppress(DriverError), monitor(record) as qmp:
+        with contextlib.suppress(DriverError), monitor(record, within_s=min(left, DEADLINE_S)) as qmp:
             qmp.execute("cont")  # a paused guest cannot go
             qmp.execute("system_powerdown")
         if wait_gone(process_of(record), timeout_s=min(ASK_AGAIN_S, left)):

@@ -23,7 +23,7 @@ from hosts.drivers.qga import GuestAgent
 from hosts.drivers.qga_files import read_file, write_file
 from hosts.drivers.qga_run import remove_later, run_captured, run_command
 from hosts.drivers.records import ExecResult
-from hosts.drivers.run_token import AS_ROOT, ending_script, in_words, left_over, marked, new_token
+from hosts.drivers.run_token import AS_ROOT, ending_script, left_over, marked, new_token, with_outcome
 from hosts.drivers.streams import Kept, Progress, Pulled, counted, file_pieces, file_size, limited
 from hosts.drivers.transfer import (
     IsFolder,
@@ -201,7 +201,7 @@ class QgaGuest:
         try:
             yield
         except (TimedOut, Cancelled) as stopped:
-            raise type(stopped)(f"{stopped}; {in_words(self.end_run(token))}") from None
+            raise with_outcome(stopped, self.end_run(token)) from None
         except Unreachable:
             raise
         except BaseException:

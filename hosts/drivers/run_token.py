@@ -15,7 +15,7 @@ import secrets
 import shlex
 from importlib import resources
 
-from hosts.drivers.errors import Refused
+from hosts.drivers.errors import DriverError, Refused
 
 VARIABLE = "COWWEB_RUN"
 TOKEN = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -58,6 +58,11 @@ def left_over(stdout: bytes) -> int | None:
     """How many processes could not be ended; None when the script gave no answer."""
     found = ENDED.search(stdout)
     return int(found[1]) if found else None
+
+
+def with_outcome(stopped: DriverError, left: int | None) -> DriverError:
+    """The same error, which also says what came of the processes that were to be ended."""
+    return type(stopped)(f"{stopped}; {in_words(left)}", guest_silent=left is None)
 
 
 def in_words(left: int | None) -> str:

@@ -20,7 +20,7 @@ from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Cancelled, TimedOut, Unreachable
 from hosts.drivers.folders import pack, unpack
 from hosts.drivers.records import ExecResult, Identity
-from hosts.drivers.run_token import in_words, marked, new_token
+from hosts.drivers.run_token import marked, new_token, with_outcome
 from hosts.drivers.ssh_connect import KeyNotAccepted
 from hosts.drivers.ssh_link import SshLink
 from hosts.drivers.ssh_run import RemoteRun
@@ -190,7 +190,7 @@ class SshGuest:
             with self.link.start(marked(command, token), stdin or in_pieces(b""), watch) as remote:
                 yield remote
         except (TimedOut, Cancelled) as stopped:
-            raise type(stopped)(f"{stopped}; {in_words(self.end_run(token))}") from None
+            raise with_outcome(stopped, self.end_run(token)) from None
         except Unreachable:
             watch.check()
             raise

@@ -89,6 +89,19 @@ document.addEventListener('htmx:responseError', (event) => {
 document.addEventListener('htmx:sendError', () => toast('The server cannot be reached. Nothing was sent.', 'bad'))
 document.addEventListener('toast', (event) => toast(event.detail.text ?? event.detail.value, event.detail.tone))
 
+// On a phone a row of tabs is wider than the screen, and below it: the chosen one is where it can be seen, and who
+// came from another tab of the page finds what was asked for.
+for (const tabs of document.querySelectorAll('.tabs')) {
+  const chosen = tabs.querySelector('[aria-current]')
+  if (!chosen) continue
+  tabs.scrollLeft = chosen.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - chosen.offsetWidth) / 2
+  const [entry] = performance.getEntriesByType('navigation')
+  const within = document.referrer.split(/[?#]/)[0] === location.href.split(/[?#]/)[0] && document.referrer !== location.href
+  if (within && entry?.type === 'navigate' && !location.hash && tabs.getBoundingClientRect().top > innerHeight / 2) {
+    tabs.scrollIntoView({ block: 'start' })
+  }
+}
+
 showTheme()
 startClocks()
 startLive()

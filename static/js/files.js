@@ -1,4 +1,4 @@
-// Sends files with their progress, and asks for some, without leaving the page: what is typed in its forms stays,
+// Sends files with their progress, asks for some, and cancels either, without leaving the page: what is typed in its forms stays,
 // and the live parts show what comes of it. A folder's files go with their paths, which a browser leaves out.
 const form = document.querySelector('[data-files]')
 const csrf = () => document.querySelector('meta[name="csrf-token"]')?.content ?? ''
@@ -12,11 +12,13 @@ function post (form, body, onDone, onProgress) {
     say(request.status === 422 ? request.responseText : `The server answered ${request.status}. Reload the page and try again.`)
     onDone(false)
   })
+  request.addEventListener('abort', () => { say('Cancelled. Nothing was sent.'); onDone(false) })
   request.addEventListener('error', () => { say('The server cannot be reached. Not all was sent.'); onDone(false) })
   request.open('POST', form.action)
   request.setRequestHeader('HX-Request', 'true')
   request.setRequestHeader('X-CSRFToken', csrf())
   request.send(body)
+  return request
 }
 
 form?.addEventListener('submit', (event) => {
@@ -24,7 +26,9 @@ form?.addEventListener('submit', (event) => {
   const files = form.querySelector('[name="files"]')
   const folder = form.querySelector('[data-files-folder]')
   const bar = form.querySelector('[data-files-bar]')
-  const button = form.querySelector('button')
+  const button = form.querySelector('[data-files-begin]')
+  const stop = form.querySelector('[data-files-stop]')
+  const words = form.querySelector('[data-files-words]')
   if (!files.files.length && !folder.files.length) return say('Choose files or a folder first')
   const body = new FormData(form)
   if (!files.files.length) body.delete('files')
@@ -33,18 +37,23 @@ form?.addEventListener('submit', (event) => {
     body.append('paths', file.webkitRelativePath || file.name)
   }
   button.disabled = true
-  post(form, body, (sent) => {
+  const request = post(form, body, (sent) => {
     button.disabled = false
-    bar.hidden = true
+    bar.hidden = stop.hidden = words.hidden = true
     if (sent) files.value = folder.value = ''
   }, (sent) => {
-    bar.hidden = false
-    bar.value = sent.lengthComputable ? 100 * sent.loaded / sent.total : 0
+    const percent = sent.lengthComputable ? Math.floor(100 * sent.loaded / sent.total) : 0
+    const all = percent === 100
+    bar.hidden = words.hidden = false
+    stop.hidden = all // from here on the copies below can be cancelled
+    bar.value = percent
+    words.textContent = all ? 'All is here; it is being kept' : `${percent} % sent to the site`
   })
+  stop.onclick = () => request.abort()
 })
 
 document.addEventListener('submit', (event) => {
-  if (!event.target.matches('[data-files-ask]')) return
+  if (!event.target.matches('[data-files-post]')) return
   event.preventDefault()
   post(event.target, new FormData(event.target), () => {})
 })

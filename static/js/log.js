@@ -20,6 +20,8 @@ const STATES = { connecting: 'Connecting', live: 'Live', lost: 'Disconnected, ca
 class Log {
   following = true
   #ours = 0 // scrolls made by us must not look like the reader's
+  #end = 0 // where the last of them led
+  #held = false // by a finger
 
   constructor (root) {
     this.root = root
@@ -57,6 +59,11 @@ class Log {
   wire () {
     const scroll = this.part('scroll')
     scroll.addEventListener('scroll', () => this.scrolled(), { passive: true })
+    // Told at once: between a scroll and its event lines may come, and lead back to the end.
+    scroll.addEventListener('wheel', (event) => { if (event.deltaY < 0) this.leave() }, { passive: true })
+    for (const [kind, held] of [['touchstart', true], ['touchend', false], ['touchcancel', false]]) {
+      scroll.addEventListener(kind, () => { this.#held = held }, { passive: true })
+    }
     new ResizeObserver(() => { this.wrap(); this.view.ask(); if (this.following) this.end() }).observe(scroll)
     this.root.addEventListener('click', (event) => this.clicked(event))
     this.part('find').addEventListener('input', () => { this.due = 0; this.finder.look(this.part('find').value) })
@@ -78,9 +85,9 @@ class Log {
     this.part('quiet').hidden = true
     this.finder.news(first)
     if (this.wanted && this.wanted <= this.lines.count) this.showWanted()
-    if (this.following) this.end()
+    if (this.following && !this.#held) this.end()
     this.showCount()
-    if (!first || !this.following) this.view.ask()
+    if (!first || !this.following || this.#held) this.view.ask()
   }
 
   expect (count) {
@@ -99,7 +106,7 @@ class Log {
     const offset = this.view.top - this.places.start(reading) * 20
     this.places.measure(block)
     this.#ours = performance.now()
-    if (this.following) this.view.toEnd()
+    if (this.following && !this.#held) this.toEnd()
     else if (this.view.wrapping) scroll.scrollTop = (this.places.start(reading) * 20 + offset) / this.view.scale
     this.view.renew()
   }
@@ -110,11 +117,23 @@ class Log {
 
   end () {
     this.#ours = performance.now()
-    this.view.toEnd()
+    this.toEnd()
     this.view.ask()
   }
 
+  toEnd () {
+    this.view.toEnd()
+    this.#end = this.part('scroll').scrollTop
+  }
+
+  /** The reader goes up; lines that come from now on wait below. */
+  leave () {
+    const scroll = this.part('scroll')
+    if (this.following && scroll.scrollHeight > scroll.clientHeight) this.setFollowing(false)
+  }
+
   scrolled () {
+    if (this.following && this.part('scroll').scrollTop < this.#end - 1 && !this.view.atEnd) return this.leave()
     if (performance.now() - this.#ours < 80) return
     this.setFollowing(this.view.atEnd)
   }
@@ -165,7 +184,10 @@ class Log {
     else if (toggle) { this.toggle(toggle, !this.root.classList.contains(`log-${toggle}`)); if (this.following) this.end() }
     if (event.target.closest('[data-log-next]')) this.step(1)
     if (event.target.closest('[data-log-prev]')) this.step(-1)
-    if (event.target.closest('[data-log-jump]')) this.setFollowing(true)
+    if (event.target.closest('[data-log-jump]')) {
+      this.setFollowing(true)
+      this.part('scroll').focus({ preventScroll: true }) // the button is gone
+    }
   }
 
   pressed (event) {
@@ -173,7 +195,7 @@ class Log {
     if (event.key === 'n' || event.key === 'N') this.step(event.key === 'n' ? 1 : -1)
     else if (event.key === 'f' || event.key === '/') { event.preventDefault(); event.stopPropagation(); this.part('find').focus() }
     else if (event.key === 'End') this.setFollowing(true)
-    else if (event.key === 'Home') this.setFollowing(false)
+    else if (['Home', 'PageUp', 'ArrowUp'].includes(event.key)) this.leave()
   }
 
   /** To the next or previous find; as soon as there is one, where the search is still on its way. */

@@ -6,8 +6,9 @@ import tarfile
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from clones.copying import Told
 from clones.file_models import FileCopy
-from clones.files import Told, forgotten
+from clones.files import copy_cancel, forgotten
 from clones.models import Clone
 from clones.services import clone_create
 from clones.wanted import Wanted
@@ -83,8 +84,8 @@ def test_what_comes_out_says_how_far_it_is(web, page, tmp_path, monkeypatch):
             copy = FileCopy.objects.get(pk=self.copy.pk)
             seen.append((copy.name, copy.percent, copy.size))
 
-    monkeypatch.setattr("clones.files.TELL_S", 0)
-    monkeypatch.setattr("clones.files.Told", Looking)
+    monkeypatch.setattr("clones.copying.TELL_S", 0)
+    monkeypatch.setattr("clones.copying.Told", Looking)
     for remote in ("log", "log/deep/it's long"):
         page.post("/clones/web/files/ask/", {"remote": str(tmp_path / remote)})
     assert {status for _, status, _ in worked()} == {"done"}
@@ -173,3 +174,113 @@ def test_the_verbs_copy_folders_too(web, site, actor, tmp_path):
     assert run_command(f"copy_from vm=web local=back remote={tmp_path}/there", Caller(actor))["success"]
     assert (site.COWWEB_IMPORT_FOLDERS[0] / "back" / "a").read_text() == "1"
     assert run_command("copy_to vm=web local=../x remote=/x", Caller(actor))["code"] == "not_found"
+
+
+@pytest.fixture
+def cancelled_under_way(actor, monkeypatch):
+    """Every copy is cancelled as soon as some of it has come."""
+    seen = []
+
+    class Impatient(Told):
+        def __call__(self, total):
+            super().__call__(total)
+            if self.copy.pk not in seen:
+                seen.append(self.copy.pk)
+                copy_cancel(copy=self.copy, actor=actor)
+
+    monkeypatch.setattr("clones.copying.LOOK_S", 0)
+    monkeypatch.setattr("clones.copying.Told", Impatient)
+    return seen
+
+
+def test_a_copy_that_is_cancelled_under_way_leaves_nothing_on_either_side(
+    web, page, tmp_path, cancelled_under_way
+):
+    large = tmp_path / "large"
+    large.mkdir()
+    for name in ("a", "b"):
+        (large / name).write_bytes(bytes(40_000_000))
+    target = tmp_path / "target"
+    target.mkdir()
+    files = [SimpleUploadedFile(name, bytes(40_000_000)) for name in "ab"]
+    page.post("/clones/web/files/send/", {"path": str(target), "files": files, "paths": ["two/a", "two/b"]})
+    one = SimpleUploadedFile("one", bytes(40_000_000))
+    page.post("/clones/web/files/send/", {"path": str(target), "files": one})
+    for remote in (large, large / "a"):
+        page.post("/clones/web/files/ask/", {"remote": str(remote)})
+    assert {status for _, status, _ in worked()} == {"cancelled"}
+    assert len(cancelled_under_way) == 4
+    assert list(target.iterdir()) == []
+    assert not any(copy.folder.exists() or copy.percent == 100 for copy in FileCopy.objects.all())
+    text = page.get("/clones/web/?tab=files").content.decode()
+    assert text.count("nothing of it was kept") == 4
+
+
+def test_a_copy_that_waits_is_cancelled_at_once_and_one_that_is_over_not_at_all(web, page, tmp_path):
+    form = {"path": str(tmp_path), "files": SimpleUploadedFile("a", b"1")}
+    page.post("/clones/web/files/send/", form)
+    waiting = FileCopy.objects.get()
+    assert f"/clones/web/files/{waiting.pk}/cancel/" in page.get("/clones/web/?tab=files").content.decode()
+    assert page.post(f"/clones/web/files/{waiting.pk}/cancel/").status_code == 302
+    assert not waiting.folder.exists()
+    assert worked() == [("a", "cancelled", "")]
+    assert Job.objects.get().state == "failed"
+    assert not (tmp_path / "a").exists()
+    again = page.post(f"/clones/web/files/{waiting.pk}/cancel/", headers={"HX-Request": "true"})
+    assert (again.status_code, again.content.decode()) == (422, f"Copy {waiting.pk} is over: cancelled")
+
+
+def test_a_copy_that_failed_unforeseen_is_not_called_done(web, page, tmp_path, monkeypatch):
+    def no_room(*args):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "log").mkdir()
+    monkeypatch.setattr("clones.copying.shutil.make_archive", no_room)
+    page.post("/clones/web/files/ask/", {"remote": str(tmp_path / "log")})
+    ((_, status, why),) = worked()
+    assert (status, "No space left" in why) == ("failed", True)
+    assert not FileCopy.objects.get().folder.exists()
+
+
+def test_what_cannot_be_kept_on_its_way_leaves_no_copy_that_waits_for_ever(web, page, tmp_path, monkeypatch):
+    def no_room(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("clones.files.staged", no_room)
+    with pytest.raises(OSError, match="No space"):
+        page.post("/clones/web/files/send/", {"path": "/", "files": SimpleUploadedFile("a", b"1")})
+    assert not FileCopy.objects.exists()
+
+
+def test_commands_list_copies_cancel_them_and_say_how_far_they_are(web, actor, tmp_path, cancelled_under_way):
+    (tmp_path / "large").write_bytes(bytes(40_000_000))
+    said = []
+    caller = Caller(actor, reads_own_files=True, on_copy=said.append)
+    ended = run_command(f"copy_to vm=web local={tmp_path}/large remote={tmp_path}/there", caller)
+    assert (ended["success"], ended["code"]) == (False, "cancelled"), ended
+    assert not (tmp_path / "there").exists() and (tmp_path / "large").exists()
+    (copy,) = said
+    listed = run_command("list_copies vm=web", caller)["copies"]
+    assert [(one["copy"], one["status"], one["size"]) for one in listed] == [
+        (copy.pk, "cancelled", 40_000_000)
+    ]
+    begun = run_command(
+        f"copy_from vm=web local={tmp_path}/x remote={tmp_path}/large", Caller(actor, waits=False)
+    )
+    assert begun["code"] == "forbidden"
+    caller = Caller(actor, reads_own_files=True, waits=False)
+    begun = run_command(f"copy_from vm=web local={tmp_path}/x remote={tmp_path}/large", caller)
+    assert run_command(f"cancel_copy copy={begun['copy']}", caller)["output"].endswith("was cancelled")
+    assert run_command(f"cancel_copy copy={begun['copy']}", caller)["code"] == "conflict"
+    assert run_command("cancel_copy copy=999999", caller)["code"] == "not_found"
+
+
+def test_a_file_of_the_shell_keeps_its_name_in_a_folder(web, actor, site, tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "there").mkdir()
+    caller = Caller(actor, reads_own_files=True)
+    assert run_command(f"copy_to vm=web local={tmp_path}/notes.txt remote={tmp_path}/there", caller)[
+        "success"
+    ]
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["notes.txt"]
+    assert list(site.COWWEB_IMPORT_FOLDERS[0].glob("*notes*")) == []

@@ -54,7 +54,7 @@ set_quota request_quota list_requests approve refuse withdraw_request extend lea
 purge list_idle share unshare transfer import_base cancel_import list_images list_runtimes
 register_runtime remove_runtime install_runtime list_sessions end_session disable_user enable_user
 password_link help list_templates build_template retire_template show_pool set_pool delete_snapshot reset
-list_teams create_team remove_team set_member set_role invite"""
+list_teams create_team remove_team set_member set_role invite list_copies cancel_copy"""
 
 
 def test_the_verbs_are_those_of_the_contract() -> None:

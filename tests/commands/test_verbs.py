@@ -145,6 +145,8 @@ REFUSALS = [
     ("copy_to vm=web local=disk.qcow2 remote=/x", "conflict", STOPPED),
     ("copy_to vm=web local=/etc/passwd remote=/x", "forbidden", "outside the import folders"),
     ("copy_from vm=web remote=/x local=y", "conflict", STOPPED),
+    ("list_copies vm=none", "not_found", "none"),
+    ("cancel_copy copy=9", "not_found", "Copy 9 not found"),
     ("copy_from vm=web remote=/x local=../y", "forbidden", "outside the import folder"),
     ("copy_from vm=web remote=/x local=disk.qcow2", "conflict", "is there already"),
     ("logs name=nobody", "not_found", NO_CLONE),

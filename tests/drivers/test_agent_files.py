@@ -127,13 +127,14 @@ def test_a_folder_as_target_takes_the_file_under_its_name(guest, tmp_path):
     assert seen[-1] == 1
 
 
-def test_a_cancelled_copy_leaves_nothing(guest, tmp_path):
+@pytest.mark.parametrize("what", ["a", "a/large"])
+def test_a_cancelled_copy_leaves_nothing(guest, tmp_path, what):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "large").touch()
     os.truncate(tmp_path / "a" / "large", 1 << 30)  # the signal is looked at every 50 ms
     stop = threading.Event()
     with pytest.raises(Cancelled):
-        guest.put(tmp_path / "a", str(tmp_path / "far"), cancel=stop, progress=lambda _total: stop.set())
+        guest.put(tmp_path / what, str(tmp_path / "far"), cancel=stop, progress=lambda _total: stop.set())
     wait_until(lambda: sorted(path.name for path in tmp_path.iterdir()) == ["a"], timeout_s=20)
 
 

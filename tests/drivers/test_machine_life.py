@@ -66,6 +66,15 @@ def test_a_hung_qemu_is_killed_all_the_same(driver, machine):
     assert driver.status(record) is MachineStatus.GONE
 
 
+def test_a_hung_qemu_is_not_waited_for_as_long_as_one_that_hears(driver, machine):
+    _, record = machine
+    os.kill(record.pid, signal.SIGSTOP)
+    start = time.monotonic()
+    assert driver.shutdown(record, grace_s=1) is False
+    assert time.monotonic() - start < 8
+    assert driver.status(record) is MachineStatus.GONE
+
+
 def test_a_strangers_pid_is_never_signalled(driver, machine):
     _, record = machine
     with subprocess.Popen(["sleep", "60"]) as stranger:

@@ -142,6 +142,22 @@ def test_a_run_out_of_time_or_interrupted_keeps_it_too(on_shell, end):
     assert Clone.objects.get(pk=run.clone_id).status == "stopped"
 
 
+@pytest.mark.parametrize(
+    ("answers", "within_s", "note"),
+    [(None, 6, "the clone did not answer and was switched off"), (0, 99, "the clone was shut down")],
+)
+def test_a_guest_that_answers_nobody_is_not_waited_for(on_shell, site, monkeypatch, answers, within_s, note):
+    """Its machine, as every empty one, hears no power button either."""
+    site.COWWEB_STOP_GRACE_S = 7
+    run, _ = on_shell("# kvm-infra-timeout: 1", "sleep 3")
+    monkeypatch.setattr("hosts.drivers.ssh_link.SshLink.end_run", lambda self, token: answers)
+    carried(run)
+    released = run.phases.get(name="release")
+    assert (run.status, released.note) == ("timed_out", note)
+    assert 1000 < released.ms < within_s * 1000
+    assert (released.ms > 6500) is (answers is not None)
+
+
 def test_a_cancelled_run_does_with_its_clone_what_is_chosen_then(on_shell, actor):
     run, _ = on_shell("exit 0")
     run_cancel(run=run, actor=actor, afterwards="remove")

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from provisioning.models import Run
+
 SCRIPT = "#!/bin/sh\n# kvm-infra-use: demo\n# kvm-infra-param: TOKEN secret\ntrue\n"
 MACHINE = re.compile(r"<details class=\"panel\"( open)?><summary class=\"panel-head\"><h2>Machine")
 
@@ -42,3 +44,19 @@ def test_a_page_that_was_not_sent_says_nothing_of_the_kind(empty_base, client, a
     assert "Nothing was started." not in page
     found = MACHINE.search(page)
     assert found and not found[1]
+
+
+def test_a_script_of_a_mebibyte_may_be_typed_though_a_browser_makes_its_line_ends_longer(
+    empty_base, client, admin
+):
+    client.force_login(admin)
+    header = "#!/bin/sh\n# kvm-infra-use: demo\n"
+    script = header + "\n" * ((1 << 20) - len(header))
+    sent = {"script": script.replace("\n", "\r\n"), "script_name": "long.sh", "after": "stop"}
+    assert "1 thing to mend" not in client.post("/runs/parse/", sent).content.decode()
+    assert client.post("/runs/new/", sent).status_code == 302
+    assert Run.objects.get().script_text == script
+    sent["script"] += "x"
+    assert client.post("/runs/new/", sent).status_code == 422
+    kept = {"name": "long.sh", "script": script.replace("\n", "\r\n")}
+    assert client.post("/scripts/_new/", kept).status_code == 302

@@ -92,6 +92,8 @@ LINES = {
     "execute": "vm=web command=true",
     "decide_finding": "finding={finding} decision=leave",
     "copy_to": "vm=web local=deploy.sh remote=/root/x",
+    "list_copies": "vm=web",
+    "cancel_copy": "copy={copy}",
     "copy_from": "vm=web remote=/root/x local=y",
     "quota": "user=member",
     "set_quota": "user=member quota=clones limit=2",
@@ -218,6 +220,7 @@ def line(verb: str, world) -> str:
         "finding": world.finding.pk,
         "arriving": world.arriving.pk,
         "visit": world.visit.pk,
+        "copy": world.copy.pk,
         "template": world.template.pk,
     }
     return f"{verb} {LINES.get(verb, USUAL)}".format(**named).strip()

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,12 +81,24 @@ class Command(BaseCommand):
         except DomainError as error:
             self.stderr.write(str(error))
             sys.exit(1)
-        follower = Follower(self.stderr.write if json else self.stdout.write, actor)
-        caller = Caller(actor=actor, reads_own_files=True, parameters=given, on_run=follower.begun)
+        follower = Follower(self.stderr.write if json else self.stdout.write, actor, self.line_again())
+        caller = Caller(
+            actor=actor,
+            reads_own_files=True,
+            parameters=given,
+            on_run=follower.begun,
+            on_copy=follower.copy_begun,
+        )
         result = asyncio.run(follower.watch(lambda: run_command(line, caller)))
         with reader_may_leave():
             self.tell(result, as_json=json)
         sys.exit(0 if result["success"] else 1)
+
+    def line_again(self) -> Callable[[str], object] | None:
+        """Writes one line over and over, where somebody looks."""
+        if not self.stderr.isatty():
+            return None
+        return lambda text: self.stderr.write(f"\r\x1b[K{plain_text(text)}", style_func=str, ending="")
 
     def tell(self, result: dict[str, Any], *, as_json: bool) -> None:
         if as_json:

@@ -24,12 +24,13 @@ from hosts.drivers.agent.wire import Type
 from hosts.drivers.arriving import place_for
 from hosts.drivers.base import CancelSignal, Channel, Feed, OnBytes, OnOutput
 from hosts.drivers.deadline import Deadline
-from hosts.drivers.errors import Busy, TimedOut, Unreachable
+from hosts.drivers.errors import Busy, Cancelled, DriverError, TimedOut, Unreachable
 from hosts.drivers.records import ExecResult, Identity
 from hosts.drivers.run_token import ending_script, left_over
 
 CONNECT_S = 10.0
 AGAIN_S = 0.1
+FORGET_S = 2.0
 ANSWER = "an answer of the guest's agent"
 
 
@@ -124,9 +125,14 @@ class AgentGuest:
         """As `Guest.put`; an existing folder as `remote` takes a file under its own name."""
         if local.is_dir():
             return folders.put(self, local, remote, cancel=cancel, progress=progress)
-        with self._connected(Deadline(CONNECT_S, what=ANSWER)) as connection:
-            place = files.place_of(connection, local, remote)
-            files.put(connection, local, place, mode=mode, cancel=cancel, progress=progress)
+        try:
+            with self._connected(Deadline(CONNECT_S, what=ANSWER)) as connection:
+                place = files.place_of(connection, local, remote)
+                files.put(connection, local, place, mode=mode, cancel=cancel, progress=progress)
+        except (Cancelled, TimedOut):
+            with contextlib.suppress(DriverError):
+                self.ping(timeout_s=FORGET_S)  # greeted anew, the agent deletes what is half there
+            raise
         return None
 
     def get(

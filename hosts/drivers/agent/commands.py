@@ -15,13 +15,13 @@ from hosts.drivers.base import Feed, OnOutput, Stream
 from hosts.drivers.deadline import Deadline
 from hosts.drivers.errors import Cancelled, DriverError, Refused, TimedOut, Unreachable
 from hosts.drivers.records import ExecResult
-from hosts.drivers.run_token import checked, in_words
+from hosts.drivers.run_token import checked, with_outcome
 from hosts.drivers.streams import Input
 
 WINDOW = 256 * 1024  # output on its way that nobody has seen yet
 KEPT_BYTES = 32 << 20  # output kept in memory for a caller who does not take it as it comes
 GRACE_S = 2.0  # between TERM and KILL
-KILL_S = 5.0
+KILL_S = 4.0  # with the look for a cancel before it, below 5
 STREAMS: dict[Type, Stream] = {Type.STDOUT: "stdout", Type.STDERR: "stderr"}
 
 
@@ -105,7 +105,7 @@ class CommandRun:
             raise
         except (TimedOut, Cancelled) as error:
             is_ended = end_tree(self._connection, self._id, self._token)
-            raise type(error)(f"{error}; {in_words(0 if is_ended else None)}") from error
+            raise with_outcome(error, 0 if is_ended else None) from error
         except BaseException:
             end_tree(self._connection, self._id, self._token)
             raise
