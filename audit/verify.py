@@ -17,6 +17,7 @@ from audit import triggers
 from audit.archive_files import archived
 from audit.chain import first_hash
 from audit.models import Archive, AuditEntry, AuditOutcome, ChainHead
+from audit.names import Names
 from audit.seal import Anchor, anchor_kept, head_sealed
 from audit.services import Actor, operation
 from audit.walk import Record, Walk, Wrong, records
@@ -59,13 +60,16 @@ def looked(*, whole: bool, gently: bool) -> Verdict:
     archives = list(Archive.objects.order_by("first_seq"))
     walk = begun(head, whole=whole or bool(head.verified_wrong))
     since, wrong = walk.seq, ""
+    names = Names(whole=not since, since=since)
     try:
         guarded()
         beside(walk, anchor, head)
         for record in breathing(all_records(walk, archives, head.seq), gently=gently):
             walk.on(record)
+            names.on(record)
         ended(walk, anchor, head)
         none_beyond()
+        names.checked()
     except Wrong as error:
         wrong = str(error)
     note = "" if anchor else "there was no sealed head to compare the end with; there is one from now on"
@@ -119,6 +123,8 @@ def ended(walk: Walk, anchor: Anchor | str | None, head: ChainHead) -> None:
     """The end of the way is the head, and the sealed one lies on it."""
     if (walk.seq, walk.hash) != (head.seq, head.hash):
         raise Wrong(f"the end is cut: entry {walk.entry} is the last, and the head says {head.entry_id}")
+    if walk.entry != head.entry_id:
+        raise Wrong(f"the head says that entry {head.entry_id} is the last, and entry {walk.entry} is")
     if not isinstance(anchor, Anchor):
         return
     if anchor.seq > walk.seq:

@@ -10,6 +10,8 @@ import heapq
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
+
 from audit.chain import facts, link_hash
 from audit.models import AuditEntry, AuditOutcome
 
@@ -68,7 +70,19 @@ def named(said: dict[str, Any]) -> str:
 def records(after: int, last: int) -> Iterator[Record]:
     """The records of the tables after a place and up to another, in the order of the chain."""
     both = heapq.merge(rows(AuditEntry, after, last), rows(AuditOutcome, after, last), key=place)
-    return (Record(facts(row), row.previous, row.hash) for row in both)
+    return map(recorded, both)
+
+
+def recorded(row: Any) -> Record:
+    """Wrong where a byte was changed to what nobody could have written, such as a month of 13."""
+    try:
+        return Record(facts(row), row.previous, row.hash)
+    except (AttributeError, TypeError, ValueError):
+        raise unreadable("entry" if hasattr(row, "action") else "outcome", row.id, row.seq) from None
+
+
+def unreadable(kind: str, number: object, seq: object) -> Wrong:
+    return Wrong(f"{kind} {number} (record {seq}) is not what was written: it cannot be read")
 
 
 def place(row: Any) -> int:
@@ -80,8 +94,23 @@ def rows(model: type[AuditEntry] | type[AuditOutcome], after: int, last: int) ->
     columns = [field.attname for field in model._meta.concrete_fields]
     while True:
         query = model._default_manager.filter(seq__gt=after, seq__lte=last).order_by("seq")
-        portion = list(query.values_list(*columns, named=True)[:AT_ONCE])
+        try:
+            portion = list(query.values_list(*columns, named=True)[:AT_ONCE])
+        except (TypeError, ValueError):
+            portion = one_by_one(query, columns)
         yield from portion
         if len(portion) < AT_ONCE:
             return
         after = portion[-1].seq
+
+
+def one_by_one(query: QuerySet[Any], columns: list[str]) -> list[Any]:
+    """The same portion, of which a row cannot be read: those before it, and then which it is."""
+    portion = []
+    for seq, number in list(query.values_list("seq", "pk")[:AT_ONCE]):
+        try:
+            portion.append(query.values_list(*columns, named=True).get(seq=seq))
+        except (TypeError, ValueError):
+            kind = "entry" if query.model is AuditEntry else "outcome"
+            raise unreadable(kind, number, seq) from None
+    return portion

@@ -18,6 +18,8 @@ from bases.services import base_edit, base_mark, base_verify
 from cowweb.curated import ServedAdmin
 from cowweb.errors import DomainError
 
+SHORT_DIGEST = 12  # characters, where a column is what it has
+
 
 class RevisionInline(admin.TabularInline[BaseRevision, BaseImage]):
     model = BaseRevision
@@ -26,7 +28,7 @@ class RevisionInline(admin.TabularInline[BaseRevision, BaseImage]):
     can_delete = False
     fields = readonly_fields = (
         "number",
-        "digest",
+        "short_digest",
         "virtual_size",
         "file_size",
         "stage",
@@ -39,6 +41,10 @@ class RevisionInline(admin.TabularInline[BaseRevision, BaseImage]):
     def has_add_permission(self, request: HttpRequest, obj: BaseImage | None = None) -> bool:
         return False
 
+    @admin.display(description="digest")
+    def short_digest(self, revision: BaseRevision) -> str:
+        return revision.digest[:SHORT_DIGEST]
+
 
 @admin.register(BaseImage)
 class BaseImageAdmin(ServedAdmin[BaseImage]):
@@ -49,7 +55,7 @@ class BaseImageAdmin(ServedAdmin[BaseImage]):
         "memory_mb",
         "cpus",
         "rexx_installed",
-        "digest",
+        "short_digest",
         "clones",
         "updated_at",
     )
@@ -75,6 +81,10 @@ class BaseImageAdmin(ServedAdmin[BaseImage]):
     @admin.display(description="digest (sha256)")
     def digest(self, base: BaseImage) -> str:
         return base.current.digest if base.current else "-"
+
+    @admin.display(description="digest")
+    def short_digest(self, base: BaseImage) -> str:
+        return self.digest(base)[:SHORT_DIGEST]
 
     @admin.display(description="file in the store")
     def path(self, base: BaseImage) -> str:

@@ -9,7 +9,7 @@ Example::
 from django.db import transaction
 from django.utils import timezone
 
-from audit.services import Actor, operation
+from audit.services import Actor, Operation, operation
 from bases.models import AliasMove, BaseAlias, BaseImage, BaseRevision, Stage
 from bases.references import STABLE, revision_of
 from bases.rights import curators_only
@@ -25,14 +25,21 @@ def alias_move(
 ) -> AliasMove:
     """Leads an alias, a new one too, to a revision. `stable` is what the bare name means."""
     params = {"alias": name, "to": revision.number, "why": why}
-    with operation(actor, "alias_base", target=f"base:{base.name}", params=params):
+    with operation(actor, "alias_base", target=f"base:{base.name}", params=params) as op:
         curators_only(actor)
         try:
             alias_name(name)
         except InvalidValue as error:
             raise DomainError(str(error), field="alias") from None
         with transaction.atomic():
-            return moved(base, name, revision, actor=actor, why=why)
+            return told(op, moved(base, name, revision, actor=actor, why=why))
+
+
+def told(op: Operation, move: AliasMove) -> AliasMove:
+    """What it changed, for the record."""
+    ends = [str(each) if each else None for each in (move.before, move.after)]
+    op.changed({f"@{move.name}": ends[0]}, {f"@{move.name}": ends[1]})
+    return move
 
 
 def moved(
@@ -102,18 +109,18 @@ def has_stable(base: BaseImage) -> bool:
 
 def alias_remove(*, base: BaseImage, name: str, actor: Actor) -> AliasMove:
     params = {"alias": name, "remove": "true"}
-    with operation(actor, "alias_base", target=f"base:{base.name}", params=params):
+    with operation(actor, "alias_base", target=f"base:{base.name}", params=params) as op:
         curators_only(actor)
         if name != STABLE:
             revision_of(base, name)
         with transaction.atomic():
-            return moved(base, name, None, actor=actor)
+            return told(op, moved(base, name, None, actor=actor))
 
 
 def alias_roll_back(*, base: BaseImage, name: str = STABLE, why: str = "", actor: Actor) -> AliasMove:
     """Where it led before its newest move; again, and it is where it led before that."""
     params = {"alias": name, "why": why}
-    with operation(actor, "rollback_base", target=f"base:{base.name}", params=params):
+    with operation(actor, "rollback_base", target=f"base:{base.name}", params=params) as op:
         curators_only(actor)
         with transaction.atomic():
             last = undoable(base, name)
@@ -123,7 +130,7 @@ def alias_roll_back(*, base: BaseImage, name: str = STABLE, why: str = "", actor
                 )
             done = moved(base, name, last.before, actor=actor, why=why, is_rollback=True)
             AliasMove.objects.filter(pk=last.pk).update(undone=True)
-            return done
+            return told(op, done)
 
 
 def undoable(base: BaseImage, name: str) -> AliasMove | None:

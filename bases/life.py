@@ -91,14 +91,16 @@ def approved(revision: BaseRevision, *, actor: Actor, why: str) -> None:
 
 def revision_approve(*, revision: BaseRevision, why: str = "", actor: Actor) -> BaseRevision:
     """Opens a revision for clones, or takes a deprecation back."""
-    with operation(actor, "approve_base", target=f"base:{revision}", params={"why": why}):
+    with operation(actor, "approve_base", target=f"base:{revision}", params={"why": why}) as op:
         curators_only(actor)
+        before = {"stage": revision.stage}
         own = actor.user is not None and revision.created_by_id == actor.user.pk
         if settings.COWWEB_FOUR_EYES and own and revision.stage == Stage.INSPECTED:
             raise ForbiddenError(f"{revision} was registered by you: another curator approves it")
         with transaction.atomic():
             approved(revision, actor=actor, why=why)
         revision.refresh_from_db()
+        op.changed(before, {"stage": revision.stage})
         return revision
 
 
@@ -107,9 +109,10 @@ def revision_deprecate(
 ) -> BaseRevision:
     """Still cloned, with a warning that names what to use instead."""
     params = {"successor": successor, "why": why}
-    with operation(actor, "deprecate_base", target=f"base:{revision}", params=params):
+    with operation(actor, "deprecate_base", target=f"base:{revision}", params=params) as op:
         curators_only(actor)
         named = successor_checked(revision, successor, actor) if successor else newer_than(revision)
+        op.changed({"stage": revision.stage}, {"stage": Stage.DEPRECATED})
         with transaction.atomic():
             return revision_moved(revision, Stage.DEPRECATED, actor=actor, why=why, successor=named)
 

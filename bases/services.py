@@ -184,9 +184,15 @@ def base_edit(*, base: BaseImage, changes: Mapping[str, Any], actor: Actor) -> B
         return base_named(base.name)
 
 
+def open_for(base: BaseImage) -> dict[str, Any]:
+    return {"everyone": base.for_everyone, "teams": sorted(team.name for team in base.teams.all())}
+
+
 def base_visibility(*, base: BaseImage, words: Sequence[str], actor: Actor) -> BaseImage:
     """Opens a base to `everyone`, to teams by their names, or to `curators` alone."""
-    with operation(actor, "base_visibility", target=f"base:{base.name}", params={"for": ",".join(words)}):
+    with operation(
+        actor, "base_visibility", target=f"base:{base.name}", params={"for": ",".join(words)}
+    ) as op:
         curators_only(actor)
         everyone = "everyone" in words
         named = [word for word in words if word not in ("everyone", "curators")]
@@ -197,6 +203,8 @@ def base_visibility(*, base: BaseImage, words: Sequence[str], actor: Actor) -> B
         if missing:
             raise NotFoundError(f"Team {missing[0]} not found", field="for")
         with transaction.atomic():
+            before = open_for(base_named(base.name))
+            op.changed(before, {"everyone": everyone, "teams": sorted(set(named))})
             BaseImage.objects.filter(pk=base.pk).update(for_everyone=everyone, updated_at=timezone.now())
             base.teams.set(teams)
             ring("bases", f"base.{base.pk}", RIGHTS)

@@ -32,7 +32,7 @@ WHERE_DISKS_ARE = (
     *("uuid", "name", "status", "busy", "revision__digest", "template__uuid"),
     *("layer__uuid", "layer__parent", "layer__template", "layer__revision"),
 )
-LOST = "Its disk is gone: {found}. Put the file back and start it, or remove the clone."
+LOST = "Its disk cannot be used: {found}. Put the file back and start it, or remove the clone."
 RUNS_ON = "Nothing: it runs on with what it holds open, and cannot be started again once it ends."
 
 

@@ -15,7 +15,7 @@ from clones.leases import lease_extend
 from clones.lending import Whom, clone_share, clone_transfer, clone_unshare
 from clones.models import Clone
 from clones.pages import PAGE_ROWS, usable
-from clones.views import clone_or_404
+from clones.views import clone_at, clone_or_404
 from cowweb.errors import DomainError
 from cowweb.http import back, told
 from cowweb.signed import signed_in
@@ -109,13 +109,21 @@ def lending_view(request: HttpRequest, name: str, verb: str) -> HttpResponse:
     clone, form = clone_or_404(request, name), WhomForm(request.POST)
     if verb not in LENDING:
         raise Http404
+    if not form.is_valid():
+        return not_lent(request, clone, verb, form)
     try:
-        if not form.is_valid():
-            raise DomainError("Name a person or a team")
-        messages.success(
-            request, LENDING[verb](clone, form.whom(), form.cleaned_data["level"], actor_of(request))
-        )
+        said = LENDING[verb](clone, form.whom(), form.cleaned_data["level"], actor_of(request))
     except DomainError as error:
-        told(request, str(error))
+        form.add_error(error.field if error.field in form.fields else None, str(error))
+        return not_lent(request, clone, verb, form)
+    messages.success(request, said)
     sees = Clone.objects.visible_to(signed_in(request)).filter(pk=clone.pk).exists()
     return back(request, "clone-detail", name=name) if sees else back(request, "clone-list")
+
+
+def not_lent(request: HttpRequest, clone: Clone, verb: str, form: WhomForm) -> HttpResponse:
+    """The form again, with what was typed and what is wrong at its field."""
+    if verb == "unshare":  # a button of a row, without a form to fill in
+        told(request, str(next(iter(form.errors.values()))[0]))
+        return back(request, "clone-detail", name=clone.name)
+    return clone_at(request, clone, "sharing", status=422, **{f"{verb}_form": form})

@@ -50,13 +50,14 @@ def clone_terms(clone: Clone) -> Terms:
 
 def lease_extend(*, clone: Clone, actor: Actor, hours: int | None = None) -> Lease:
     """Lets a clone last longer: for so many hours from now, or for its usual length, within its maximum."""
-    with operation(actor, "extend", target=f"clone:{clone.name}", params={"hours": hours}):
+    with operation(actor, "extend", target=f"clone:{clone.name}", params={"hours": hours}) as op:
         rights.require(actor, rights.USE, clone)
         with transaction.atomic():
             lease = lease_of(clone)
             now = timezone.now()
             end = new_end(lease, clone_terms(clone), hours, now, exceeds=may_exceed(actor, clone))
             Lease.objects.filter(pk=lease.pk).update(**until(end, now=now))
+            op.changed({"lease ends": lease.ends_at}, {"lease ends": end})
             ring("clones", f"clone.{clone.pk}")
         lease.refresh_from_db()
         return lease
@@ -111,13 +112,15 @@ def policy_set(
     subject = team or base
     target = f"team:{team}" if team else f"base:{base}"
     params = {"default": length.default_hours, "most": length.most_hours}
-    with operation(actor, "lease", target=target, params=params), transaction.atomic():
+    with operation(actor, "lease", target=target, params=params) as op, transaction.atomic():
         if team:
             rights.require_team(actor, rights.OWN, team)
         elif not actor.is_curator:
             raise ForbiddenError(f"Only a curator may say how long clones of {subject} last")
         checked(length)
         kept = {"default_hours": length.default_hours, "most_hours": length.most_hours}
+        before = LeasePolicy.objects.filter(team=team, base=base).values(*kept).first()
+        op.changed(before or {}, kept)
         if length == Length(None, None):
             LeasePolicy.objects.filter(team=team, base=base).delete()
         else:

@@ -54,8 +54,11 @@ def machines_cleared() -> int:
 
 
 def machines_there() -> list[MachineRecord]:
-    driver = local_driver()
-    return [*driver.running(Path(settings.COWWEB_CLONES)), *driver.running(Path(settings.COWWEB_TEMPLATES))]
+    return [record for root in machine_roots() for record in local_driver().running(root)]
+
+
+def machine_roots() -> tuple[Path, ...]:
+    return Path(settings.COWWEB_CLONES), Path(settings.COWWEB_TEMPLATES)
 
 
 def answered_for(record: MachineRecord) -> bool:

@@ -69,12 +69,16 @@ def level_named(word: str) -> Level:
 def clone_share(*, clone: Clone, whom: Whom, level: str, actor: Actor) -> Share:
     """Opens a clone to one person or team more, or changes what they may do with it."""
     params = {**whom.params, "level": level}
-    with operation(actor, "share", target=f"clone:{clone.name}", params=params), transaction.atomic():
+    target = f"clone:{clone.name}"
+    with operation(actor, "share", target=target, params=params) as op, transaction.atomic():
         rights.require(actor, OWN, clone)
         to = recipient(whom, actor)
         if to in (clone.owner, clone.team):
             raise ConflictError(f"{clone.name} is {to}'s already", field="team" if whom.team else "user")
         values = {"level": level_named(level), "by_name": actor.name}
+        before = Share.objects.filter(clone=clone, **column(to)).first()
+        had = next((word for word, each in LEVELS.items() if before and each == before.level), None)
+        op.changed({"level": had}, {"level": level})
         share, _ = Share.objects.update_or_create(clone=clone, **column(to), defaults=values)
         ring("clones", f"clone.{clone.pk}", RIGHTS)
         return share
@@ -117,8 +121,13 @@ def clone_transfer(*, clone: Clone, whom: Whom, actor: Actor) -> Clone:
         Share.objects.filter(clone=clone, **column(to)).delete()
         if not is_team:
             op.changed({"sharedWith": given_up(clone, clone.owner)}, {"sharedWith": []})
+        op.changed(held_by(clone), held_by(Clone.objects.select_related("owner", "team").get(pk=clone.pk)))
         ring("clones", f"clone.{clone.pk}", RIGHTS)
     return Clone.objects.for_list().get(pk=clone.pk)
+
+
+def held_by(clone: Clone) -> dict[str, str | None]:
+    return {"owner": clone.owner.username, "team": clone.team.name if clone.team else None}
 
 
 def given_up(clone: Clone, former: User) -> list[str]:

@@ -200,6 +200,7 @@ class Clone(models.Model):
             # sums over all clones are read from these alone, without the clones' rows
             models.Index(fields=["owner", "team", "status", "memory_mb", "disk_bytes"], name="clones_held"),
             models.Index(fields=["revision", "status", "disk_bytes"], name="clones_of_revision"),
+            models.Index(fields=["name", "status", "owner"], name="clones_found"),  # by a part of their name
         ]
 
     def __str__(self) -> str:

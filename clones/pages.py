@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from audit.models import AuditEntry, AuditEntryQuerySet
 from bases.models import BaseImage
@@ -22,12 +23,15 @@ from cowweb.clean import plain_text
 from cowweb.roles import curates
 from cowweb.values import egress_text
 from hosts.errors import DriverError
+from hosts.findings import Kind
+from hosts.models import Finding
 from hosts.services import local_driver
 from people import rights
 from people.models import Team
 
 PAGE_ROWS = 20
 TEAMS_OFFERED = 50
+OFFERED = ("name", "status", "memory_mb", "cpus")
 BASES_OFFERED = 30  # of more, each is cloned from its own page
 CAME: dict[str, str] = {
     Clone.Way.COLD: "It booted from its own disk.",
@@ -43,6 +47,7 @@ CONSOLE_LINES = 200
 FILTERS = ("q", "whose", "status", "base", "show", "sort")
 SHOWS = [("idle", "Idle"), ("ending", "Lease ends soon")]
 COPIES = 20
+STILL = "If it stays so, Stop ends it; its disk is kept."
 SORTS = {
     "name": "name",
     "-name": "-name",
@@ -159,11 +164,13 @@ def sharing_context(clone: Clone, user: User) -> dict[str, Any]:
 
 def list_context(user: User, query: Mapping[str, str]) -> dict[str, Any]:
     """The page around the rows: filters and the bases one can clone."""
-    usable = list(BaseImage.objects.visible_to(user).usable().order_by("name")[: BASES_OFFERED + 1])
+    offered = BaseImage.objects.visible_to(user).usable().only(*OFFERED).order_by("name")
+    usable = list(offered[: BASES_OFFERED + 1])
     page, bases = clone_page(user, query), usable[:BASES_OFFERED]
     return {
         **page,
         "bases": bases,
+        "first": bases[0] if bases else None,
         "base_choices": base_choices(bases),
         "base_filters": base_filters(bases, page["query"].get("base", "")),
         "more_bases": len(usable) > BASES_OFFERED,
@@ -205,10 +212,20 @@ def detail_context(clone: Clone, user: User | None) -> dict[str, Any]:
         **network_context(clone, look=False),
         "saved_bytes": max(clone.revision.virtual_size - clone.disk_bytes, 0),
         "came": came_by(clone),
+        "troubles": troubles_of(clone),
         "memory": memory_use_of(clone),
         "live_path": f"/ws/clones/{clone.name}/",
         **chain_context(clone),
     }
+
+
+def troubles_of(clone: Clone) -> list[str]:
+    """What the last look at the host found wrong with it while it runs: its state alone does not say."""
+    if clone.status not in (Clone.Status.RUNNING, Clone.Status.PAUSED):
+        return []
+    found = Finding.objects.open().filter(subject=f"clone:{clone.name}", first_seen__gte=clone.created_at)
+    then: dict[str, str] = {Kind.SOCKET: STILL}
+    return [f"{capfirst(one.found)}. {then.get(one.kind, one.done)}" for one in found.order_by("pk")]
 
 
 def chain_context(clone: Clone) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from clones.machines import disk_measured, last_words
 from clones.models import Clone
 from clones.services import START, clone_moved
 from clones.specs import record_of
+from hosts.drivers.processes import boot_id
 from hosts.drivers.records import Ending
 from hosts.findings import Kind, repaired
 from hosts.jobs import enqueue
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 Status = Clone.Status
 SINCE = [Status.RUNNING, Status.PAUSED]
 GONE: dict[str, Any] = {"record": None, "forwards": []}
+DIED = "The machine's process ended without being asked to"
+HOST_ANEW = "The host was started anew, and its machine ended with it"
 REBOOTED = "Its guest rebooted. A clone that went on from memory cannot boot in place: it was started again."
 
 
@@ -61,7 +64,7 @@ def rebooted(clone: Clone) -> bool:
 
 
 def died(clone: Clone) -> bool:
-    reason = "The machine's process ended without being asked to"
+    reason = DIED if record_of(clone).boot_id == boot_id() else HOST_ANEW
     words = last_words(clone)
     fields = {"failure": reason, "failure_detail": words, **GONE}
     moved = clone_moved(clone.pk, to=Status.FAILED, since=SINCE, **fields)

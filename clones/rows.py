@@ -9,14 +9,13 @@ Example::
     rows_drawn(Clone.objects.for_rows().only(*ROW_FIELDS))
 """
 
-import hashlib
 from collections.abc import Iterable
 
-from django.core.cache import caches
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from clones.models import Clone
+from cowweb.drawn import drawn, key_of, values_of
 
 # of five tables with a hundred columns, twenty rows are read as quickly as these are
 ROW_FIELDS = (
@@ -32,31 +31,18 @@ ROW_FIELDS = (
     *("lease__ends_at", "lease__warn_at", "lease__ended_at", "activity__active_at"),
 )
 TEMPLATE = "clones/_clone_row.html"
-KEPT_S = 15
 COUNTING = (Clone.Status.CREATING, Clone.Status.STARTING)  # their time counts up
 
 
 def rows_drawn(clones: Iterable[Clone]) -> SafeString:
     """The rows, each as it was drawn a moment ago where nothing of it changed since."""
-    cache, keys = caches["drawn"], {key_of(clone): clone for clone in clones}
-    known = cache.get_many(keys)
-    fresh = {key: drawn(clone) for key, clone in keys.items() if key not in known}
-    cache.set_many({key: fresh[key] for key in fresh if keys[key].status not in COUNTING}, KEPT_S)
-    return SafeString("".join((known | fresh)[key] for key in keys))
+    rows = {row_key(clone): clone for clone in clones}
+    return drawn(rows, row, kept=lambda clone: clone.status not in COUNTING)
 
 
-def drawn(clone: Clone) -> str:
+def row(clone: Clone) -> str:
     return render_to_string(TEMPLATE, {"clone": clone})
 
 
-def key_of(clone: Clone) -> str:
-    shown = [clone.pk, clone.is_usable, *(value_of(clone, path) for path in ROW_FIELDS)]
-    return f"clone_row.{hashlib.sha256(repr(shown).encode()).hexdigest()}"
-
-
-def value_of(clone: Clone, path: str) -> object:
-    """None where there is no lease or activity."""
-    found: object = clone
-    for name in path.split("__"):
-        found = getattr(found, name, None)
-    return found
+def row_key(clone: Clone) -> str:
+    return key_of("clone_row", clone.pk, clone.is_usable, *values_of(clone, ROW_FIELDS))

@@ -18,7 +18,7 @@ from clones.leftovers import (
     MARKED,
     answered_for,
     has_row,
-    machines_there,
+    machine_roots,
     marked,
     marks_in_use,
     shown,
@@ -39,14 +39,18 @@ MARK_LENGTH = 12
 def unknown_machines() -> Iterator[Noted]:
     """Machines in our folders without a row, and other programs of QEMU that hold files of ours."""
     running = local_driver().running(Path(settings.COWWEB_DATA))
-    ours = {record.pid for record in machines_there()}
     for record in running:
-        if record.pid not in ours or not (answered_for(record) or was_ours(record)):
+        if not in_our_folders(record) or not (answered_for(record) or was_ours(record)):
             yield unknown_machine(record)
     for one in strangers(Path(settings.COWWEB_DATA), known={record.pid for record in running}):
         facts = {**asdict(one.process), "path": str(one.holds[0])}
         found = f"{one.name}, process {one.process.pid}, which no row knows, holds {shown(one.holds[0])}"
         yield Noted(Kind.PROCESS, f"process {one.process.pid}", found, LEFT, evidence=facts)
+
+
+def in_our_folders(record: MachineRecord) -> bool:
+    """Where clones', spares' and templates' machines are. It may have ended since it was seen."""
+    return any(Path(record.folder).is_relative_to(root) for root in machine_roots())
 
 
 def unknown_machine(record: MachineRecord) -> Noted:

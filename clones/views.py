@@ -99,7 +99,9 @@ def clone_after(request: HttpRequest) -> HttpResponse:
 def refused_form(request: HttpRequest, form: CloneForm) -> HttpResponse:
     """The form again, with what was typed and what is wrong at its field."""
     context = list_context(signed_in(request), {})
-    return render(request, "clones/clone_list.html", {**context, "form": form}, status=422)
+    chosen = next((base for base in context["bases"] if base.name == form["base"].value()), context["first"])
+    context |= {"form": form, "first": chosen}
+    return render(request, "clones/clone_list.html", context, status=422)
 
 
 def clone_or_404(request: HttpRequest, name: str) -> Clone:
@@ -111,8 +113,13 @@ def clone_or_404(request: HttpRequest, name: str) -> Clone:
 
 @require_GET
 def clone_detail(request: HttpRequest, name: str) -> HttpResponse:
-    clone = clone_or_404(request, name)
-    tab = request.GET.get("tab", "overview")
+    return clone_at(request, clone_or_404(request, name), request.GET.get("tab", "overview"))
+
+
+def clone_at(
+    request: HttpRequest, clone: Clone, tab: str, *, status: int = 200, **more: object
+) -> HttpResponse:
+    """Its page, opened at one of its tabs."""
     context = {
         **detail_context(clone, signed_in(request)),
         "tab": tab if tab in TABS else "overview",
@@ -126,7 +133,7 @@ def clone_detail(request: HttpRequest, name: str) -> HttpResponse:
         context |= files_context(clone, request.GET.get("path", FIRST), actor_of(request))
     if tab == "audit":
         context["entries"] = record_of_clone(clone)[:50]
-    return render(request, "clones/clone_detail.html", context)
+    return render(request, "clones/clone_detail.html", {**context, **more}, status=status)
 
 
 @require_GET

@@ -1,9 +1,9 @@
 """What the overview shows, and what the palette finds."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Model, Q, QuerySet, Sum
 from django.urls import reverse
 
 from audit.models import AuditEntry
@@ -19,6 +19,7 @@ from hosts.capacity import fit_words
 from people.models import Team
 from provisioning.models import Run, Script
 
+T = TypeVar("T", bound=Model)
 CARDS = 8
 TIMED = 50
 RUNS_LOOKED_THROUGH = 200
@@ -36,7 +37,7 @@ def overview_context(user: User) -> dict[str, Any]:
         "clone_count": sums["count"],
         "running_count": sums["running"],
         "bases": bases.order_by("name")[:CARDS],
-        "runs": Run.objects.visible_to(user).for_list()[:6],
+        "runs": Run.objects.visible_to(user).for_rows()[:6],
         "entries": (entries if audits(user) else entries.filter(actor=user))[:8],
         "saved": sums,
         "memory": memory_shared(Clone.objects.visible_to(user)),
@@ -70,24 +71,29 @@ def found(user: User, text: str) -> list[dict[str, str]]:
     """Objects whose name has the text, each with where it is."""
     hits = [
         {"kind": "Base", "name": base.name, "url": reverse("base-detail", args=[base.name])}
-        for base in BaseImage.objects.visible_to(user).filter(name__icontains=text).order_by("name")[:FOUND]
+        for base in named(BaseImage.objects.visible_to(user), text).order_by("name")[:FOUND]
     ]
     hits += [
         {"kind": "Clone", "name": clone.name, "url": reverse("clone-detail", args=[clone.name])}
-        for clone in Clone.objects.live()
-        .visible_to(user)
-        .filter(name__icontains=text)
-        .order_by("-pk")[:FOUND]
+        for clone in named(Clone.objects.live().visible_to(user), text).order_by("-pk")[:FOUND]
     ]
     hits += [
         {"kind": "Script", "name": script.name, "url": reverse("script-detail", args=[script.name])}
-        for script in Script.objects.visible_to(user).filter(name__icontains=text).order_by("name")[:FOUND]
+        for script in named(Script.objects.visible_to(user), text).order_by("name")[:FOUND]
     ]
     hits += [
         {"kind": "Run", "name": f"{run.pk} {run.script_name}", "url": reverse("run-detail", args=[run.pk])}
-        for run in Run.objects.visible_to(user).filter(script_name__icontains=text).order_by("-pk")[:FOUND]
+        for run in Run.objects.visible_to(user)
+        .filter(script_name__icontains=text)
+        .only("script_name")
+        .order_by("-pk")[:FOUND]
     ]
     return hits + people_found(user, text)
+
+
+def named(found: QuerySet[T], text: str) -> QuerySet[T]:
+    """Those whose name has the text; nothing else of them is read."""
+    return found.filter(name__icontains=text).only("name")
 
 
 def people_found(user: User, text: str) -> list[dict[str, str]]:

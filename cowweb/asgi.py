@@ -8,7 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cowweb.settings")
 django.setup(set_prefix=False)
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402 - models need the apps to be loaded
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from audit.consumers import AuditList  # noqa: E402
@@ -17,13 +17,13 @@ from clones.consumers import BaseTimes, CloneDetail, CloneFolder, CloneList, Fin
 from clones.terminal import Terminal  # noqa: E402
 from commands.consumers import Overview  # noqa: E402
 from cowweb.handler import OneThreadHandler  # noqa: E402
-from cowweb.origin import SameOrigin  # noqa: E402
+from cowweb.origin import KnownPaths, SameOrigin  # noqa: E402
 from links.proxy import GuestHosts  # noqa: E402
 from pools.consumers import PoolDetail  # noqa: E402
 from provisioning.consumers import RunDetail, RunList, RunLog, ScriptList  # noqa: E402
 from quotas.consumers import QuotaList  # noqa: E402
 
-sockets = URLRouter(
+sockets = KnownPaths(
     [
         path("ws/overview/", Overview.as_asgi()),
         path("ws/clones/", CloneList.as_asgi()),

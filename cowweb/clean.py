@@ -25,6 +25,8 @@ ESCAPE = re.compile(
     r"|\x1b[ -/]*[0-~]?"  # the rest
     r"|\x9b[0-?]*[ -/]*[@-~]?"
 )
+CONCEAL = "8"
+LONG, LONG_COLOURS = ("38", "48", "58"), {"5": 2, "2": 4}  # a colour by its number, or by three of them
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 CONTROLS = {
     code: "\N{SYMBOL FOR NULL}" if code == 0 else "" for code in range(0x20) if chr(code) not in "\t\x1b"
@@ -74,8 +76,21 @@ class Cleaner:
 def cleaned(line: str) -> str:
     """One line without what could move, forge or hide; a carriage return shows what was written last."""
     line = line.rstrip("\r").rpartition("\r")[2]
-    line = ESCAPE.sub(lambda match: f"\x1b[{match['sgr']}" if match["sgr"] else "", line)
-    return line.translate(CONTROLS)
+    return ESCAPE.sub(lambda match: colour(match["sgr"]), line).translate(CONTROLS)
+
+
+def colour(sgr: str | None) -> str:
+    """What is kept of an escape sequence: colours and the like, and not what hides a text (8)."""
+    if not sgr or CONCEAL not in sgr:
+        return f"\x1b[{sgr}" if sgr else ""
+    kept, rest = [], sgr[:-1].split(";")
+    while rest:
+        first, *rest = rest
+        more = LONG_COLOURS.get(rest[0], 1) if first in LONG and rest else 0
+        if more or first.lstrip("0") != CONCEAL:
+            kept += [first, *rest[:more]]
+        rest = rest[more:]
+    return f"\x1b[{';'.join(kept)}m" if kept else ""
 
 
 def plain_text(text: str) -> str:

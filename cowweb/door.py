@@ -9,15 +9,20 @@ Example::
 """
 
 import asyncio
+from ipaddress import IPv6Address
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.http.cookie import parse_cookie
+from twisted.web.http import HTTPChannel
 
 FORM_BYTES = 5 << 20  # what a form or command may have, and what carries it
 FORM_S = 300.0  # for who is not known: until the whole of it is there
+HEAD_S = 20.0  # from a head's first byte to its last
+NETWORK = len("2001:0db8:0000:0000")
+MOST_ADDRESSES = 4096  # of which connections are remembered before those that are gone are looked for
 ROOT_PATH = b"Daphne-Root-Path"
 FORWARDED = b"X-Forwarded-For"
 TOO_MUCH = b"This is more than this site takes at once."
@@ -27,11 +32,66 @@ ANSWER = (
 )
 
 
+class Channel(HTTPChannel):
+    """A connection, before and between its requests. Twisted gives each byte another minute; a head has one
+    time."""
+
+    is_in_head = False
+
+    def connectionMade(self) -> None:
+        super().connectionMade()  # type: ignore[no-untyped-call]
+        self.factory.came(self.transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.line_mode and not self.is_in_head:
+            self.is_in_head = True
+            self.setTimeout(HEAD_S)  # type: ignore[no-untyped-call]
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+
+    def resetTimeout(self) -> None:
+        if not self.is_in_head:
+            super().resetTimeout()  # type: ignore[no-untyped-call]
+
+    def allHeadersReceived(self) -> None:
+        self.is_in_head = False
+        self.setTimeout(self.timeOut)  # type: ignore[no-untyped-call]
+        super().allHeadersReceived()  # type: ignore[no-untyped-call]
+
+
 class Doors(HTTPFactory):
+    protocol = Channel  # type: ignore[assignment]
+
+    def __init__(self, server: Any) -> None:
+        super().__init__(server)  # type: ignore[no-untyped-call]
+        self.lines: dict[str, list[Any]] = {}  # by address, websockets too; those that are gone go later
+
     def buildProtocol(self, addr: Any) -> Any:
+        """None, which hangs up, for an address that has as many as one may have."""
+        if self.server.most_lines and len(self.open_from(whose(addr.host))) >= self.server.most_lines:
+            return None
         protocol = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
         protocol.requestFactory = Request
         return protocol
+
+    def open_from(self, host: str) -> list[Any]:
+        found = [line for line in self.lines.pop(host, ()) if line.connected]
+        if found:
+            self.lines[host] = found
+        return found
+
+    def came(self, line: Any) -> None:
+        self.lines.setdefault(whose(line.getPeer().host), []).append(line)
+        if len(self.lines) > MOST_ADDRESSES:
+            for host in list(self.lines):
+                self.open_from(host)
+
+
+def whose(host: str) -> str:
+    """An address, or of version 6 the network of it: whoever has one there has all."""
+    if ":" not in host:
+        return host
+    address = IPv6Address(host.partition("%")[0])
+    return str(address.ipv4_mapped or address.exploded[:NETWORK])
 
 
 class Request(WebRequest):
@@ -55,6 +115,9 @@ class Request(WebRequest):
     def process(self) -> Any:
         self.in_time()
         if self.is_refused:
+            return None
+        if len(self.requestHeaders.getRawHeaders(b"Host") or []) > 1:  # of which each reader takes another
+            self.basic_error(400, b"Bad Request", "More than one host")  # type: ignore[no-untyped-call]
             return None
         self.requestHeaders.removeHeader(
             ROOT_PATH

@@ -40,6 +40,12 @@ class QuotaError(DomainError):
     code = "quota"
 
 
+class DirectoryError(DomainError):
+    """The directory that passwords are tried at cannot be asked, so nobody was refused or let in."""
+
+    code = "directory"
+
+
 class HostFullError(DomainError):
     """Nobody's quota: the host itself has no room for it."""
 

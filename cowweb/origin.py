@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from channels.routing import URLRouter
 from channels.security.websocket import WebsocketDenier
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
@@ -24,6 +25,16 @@ class SameOrigin:
         origin = headers.get(b"origin", b"").decode("latin-1")
         host = headers.get(b"host", b"").decode("latin-1")
         app: Any = self.inner if is_ours(origin, host) else WebsocketDenier()
+        await app(scope, receive, send)
+
+
+class KnownPaths(URLRouter):
+    """Denies a socket that no path is for; it would be an error of ours, with its whole trace in the log."""
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        path = scope["path"].lstrip("/")
+        known = any(route.pattern.match(path) for route in self.routes)
+        app: Any = super().__call__ if known else WebsocketDenier()
         await app(scope, receive, send)
 
 

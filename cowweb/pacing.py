@@ -65,11 +65,18 @@ def nobody(host: str, cookies: str) -> bool:
 
 
 class PacedServer(Server):
-    """`known` says whose long bodies are read, by the host that they are sent to and their cookies."""
+    """`known` says whose long bodies are read, by the host that they are sent to and their cookies;
+    `most_lines` how many connections one address may have, 0 for as many as it likes."""
 
-    def __init__(self, *args: Any, known: Callable[[str, str], bool] = nobody, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        known: Callable[[str, str], bool] = nobody,
+        most_lines: int = 0,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)  # type: ignore[no-untyped-call]
-        self.known = known
+        self.known, self.most_lines = known, most_lines
 
     @property  # type: ignore[override]  # Daphne puts one of its own here
     def http_factory(self) -> Doors:
@@ -77,7 +84,7 @@ class PacedServer(Server):
 
     @http_factory.setter
     def http_factory(self, _theirs: Any) -> None:
-        self.doors = Doors(self)  # type: ignore[no-untyped-call]
+        self.doors = Doors(self)
 
     def listen_success(self, port: Any) -> None:
         """Before the first connection: the factory was made by then, and makes our sockets."""

@@ -149,7 +149,7 @@ def requeue_orphans() -> int:
     orphans = [job for job in running if job.worker and not worker_lives(job.worker)]
     back = [job for job in orphans if running.filter(pk=job.pk).update(state=Job.State.QUEUED)]
     for job in back:
-        found = f"the process that did {job} died"
+        found = f"the process that did this work ({job.words}) died"
         repaired(Kind.JOB, f"job:{job.pk}", found, "It was put back, to be gone on with.")
     if back:
         ring(TOPIC)

@@ -62,3 +62,9 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task} {self.subject_id}"
+
+    @property
+    def words(self) -> str:
+        """What it does, for people: `clone make 13`."""
+        name = self.task.rsplit(".", 1)[-1].removesuffix("_task").replace("_", " ")
+        return f"{name} {self.subject_id}"

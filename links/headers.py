@@ -15,6 +15,7 @@ Pairs = Iterable[tuple[bytes, bytes]]
 
 ONE_HOP = {
     b"connection",
+    b"expect",  # answered by us: the body is on its way
     b"keep-alive",
     b"proxy-authenticate",
     b"proxy-authorization",
@@ -88,4 +89,5 @@ def cookie_set(value: bytes) -> bytes:
 
 
 def is_ours(cookie: bytes) -> bool:
-    return cookie.strip().lower().startswith(COOKIES_OF_OURS)
+    """A browser sends one without a name back as its value alone, which may look like one of ours."""
+    return cookie.strip(b" \t=").lower().startswith(COOKIES_OF_OURS)

@@ -32,6 +32,7 @@ App = Callable[[Scope, Any, Any], Awaitable[None]]
 OURS = "/_cow/"  # paths of a guest's host name that never reach the guest
 CONNECT_S, ANSWER_S = 5.0, 120.0
 LINE_BYTES = 32 * 1024
+FIRST_ANSWER = 200
 NOBODY = "Nothing answers on port {port} of {clone}"
 NOBODY_WORDS = "The clone runs, but no program took the request there. Start it in the guest and reload."
 SILENT = "Port {port} of {clone} took the request and gave no answer"
@@ -92,13 +93,17 @@ class GuestHosts:
                 await answered(response, incoming, send)
 
     async def asked(self, door: Opened, scope: Scope, incoming: Incoming) -> aiohttp.ClientResponse:
-        return await self.session().request(
+        response = await self.session().request(
             scope["method"],
             url(door, scope),
             headers=headers_for(scope),
             data=incoming.body() if has_body(scope) else None,
             allow_redirects=False,
         )
+        if response.status < FIRST_ANSWER:  # another protocol from here on, for which nobody asked
+            response.close()
+            raise aiohttp.ClientResponseError(response.request_info, ())
+        return response
 
 
 async def answered(response: aiohttp.ClientResponse, incoming: Incoming, send: Any) -> None:

@@ -18,16 +18,18 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
-from ldap3.core.exceptions import LDAPException
+from ldap3.core.exceptions import LDAPException, LDAPSocketOpenError
 from ldap3.utils.conv import escape_filter_chars
 
 from audit.services import SYSTEM, Actor, actor_of, operation
-from cowweb.errors import DomainError
+from cowweb.errors import DirectoryError, DomainError
 from people.accounts import Newcomer, account_made
 from people.models import Identity
 
 logger = logging.getLogger(__name__)
 TIMEOUT_S = 10
+UNASKED = "The directory that the site asks for passwords cannot be asked now"
+ANSWERED = ("success", "sizeLimitExceeded")
 
 
 class LdapBackend(BaseBackend):
@@ -40,9 +42,9 @@ class LdapBackend(BaseBackend):
             found = distinguished_name(username)
             if not found or not lets_in(found, password):
                 return None
-        except LDAPException:
+        except LDAPException as error:
             logger.exception("The directory %s does not answer as it should", settings.COWWEB_LDAP_URL)
-            return None
+            raise DirectoryError(f"{UNASKED}: {reason_of(error)}") from None
         return person_of(username, found, actor_of(request) if request else SYSTEM)
 
     def get_user(self, user_id: int) -> User | None:
@@ -71,11 +73,22 @@ def distinguished_name(username: str) -> str:
     wanted = settings.COWWEB_LDAP_FILTER.replace("{name}", escape_filter_chars(username))
     with connection(settings.COWWEB_LDAP_BIND_DN, settings.COWWEB_LDAP_BIND_PASSWORD) as made:
         if not made.bind():
-            logger.error("The directory refuses COWWEB_LDAP_BIND_DN: %s", made.result.get("description"))
-            return ""
+            raise LDAPException(f"it refuses COWWEB_LDAP_BIND_DN ({made.result.get('description')})")
         made.search(settings.COWWEB_LDAP_BASE, wanted, size_limit=2)
+        if (said := made.result.get("description")) not in ANSWERED:
+            raise LDAPException(f"it does not search below COWWEB_LDAP_BASE ({said})")
         found = [entry["dn"] for entry in made.response if entry["type"] == "searchResEntry"]
     return str(found[0]) if len(found) == 1 else ""
+
+
+def reason_of(error: LDAPException) -> str:
+    """What an administrator can act on; the whole of it is in the log."""
+    words = str(error)
+    if "certificate" in words:
+        return "its certificate is not accepted (COWWEB_LDAP_CA_FILE, or the name in COWWEB_LDAP_URL)"
+    if isinstance(error, LDAPSocketOpenError):
+        return "it does not answer"
+    return words
 
 
 def lets_in(name: str, password: str) -> bool:
@@ -85,16 +98,22 @@ def lets_in(name: str, password: str) -> bool:
 
 def person_of(username: str, name: str, origin: Actor) -> User | None:
     """The active account that this entry has here; made where the name is free."""
-    issuer = settings.COWWEB_LDAP_URL
-    known = Identity.objects.select_related("user").filter(issuer=issuer, subject=name.lower()[:255]).first()
+    key = {"issuer": settings.COWWEB_LDAP_URL, "subject": name.lower()[:255]}
+    known = known_as(key)
     if known is None:
         try:
-            known = person_made(username, {"issuer": issuer, "subject": name.lower()[:255]}, origin)
+            known = person_made(username, key, origin)
         except DomainError as error:
             logger.warning("The directory's %s has no account here: %s", username, error)
             return None
-    Identity.objects.filter(pk=known.pk).update(used_at=timezone.now())
+    Identity.objects.filter(pk=known.pk).update(used_at=timezone.now(), issuer=key["issuer"])
     return known.user if known.user.is_active else None
+
+
+def known_as(key: dict[str, str]) -> Identity | None:
+    """The identity of this entry; also as it was when the directory was asked at another address."""
+    entries = Identity.objects.select_related("user").filter(subject=key["subject"])
+    return entries.filter(issuer=key["issuer"]).first() or entries.filter(issuer__startswith="ldap").first()
 
 
 def person_made(username: str, key: dict[str, str], origin: Actor) -> Identity:

@@ -21,13 +21,15 @@ CHOICES = SitePolicy.SecondFactor
 
 def policy_set(*, second_factor: str, actor: Actor) -> int:
     """Who must have a second factor. Who lacks it is signed out, and sets one up at the next sign-in."""
-    with operation(actor, "set_policy", target="site", params={"second_factor": second_factor}):
+    with operation(actor, "set_policy", target="site", params={"second_factor": second_factor}) as op:
         require_administrator(actor)
         if second_factor not in CHOICES.values:
             words = f"second_factor={second_factor!r} is not known: write {', '.join(CHOICES.values)}"
             raise DomainError(words, field="second_factor")
         with transaction.atomic():
+            before = SitePolicy.objects.filter(pk=1).values("second_factor").first()
             SitePolicy.objects.update_or_create(pk=1, defaults={"second_factor": second_factor})
+            op.changed(before or {}, {"second_factor": second_factor})
             if actor.user and must_have_factor(actor.user) and not has_factor(actor.user):
                 raise ConflictError("You have no second factor yourself: set one up first, then require it")
             return factorless_ended()

@@ -1,7 +1,6 @@
 """A person's own security: password, second factors, passkeys, and where they are signed in."""
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.contrib import messages
@@ -23,30 +22,16 @@ from people.forms import CodeForm, PasskeyForm, PasswordForm, ProofForm
 from people.pages import security_context
 from people.passkeys import adding_begun, passkey_added, passkey_remove, passkey_taken, proof_begun
 from people.passwords import has_password, password_set
+from people.proof import asked_first, gone_on, held, passkey_to_add, proven, what_follows
 from people.second_factor import code_taken, codes_renewed, totp_remove, totp_set_up
 from people.sign_in import on_record, password_taken, proved_again
 from people.visits import recently_confirmed, session_cycled, visit_end, visits_ended
-
-View = Callable[..., HttpResponse]
-
-
-def proven(view: View) -> View:
-    """Changes what lets one in, so it asks who is there, unless they said so a short while ago."""
-
-    @wraps(view)
-    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if recently_confirmed(request.session):
-            return view(request, *args, **kwargs)
-        target = request.path if request.method == "GET" else reverse("security")
-        return redirect(f"{reverse('confirm')}?next={target}")
-
-    return asked
 
 
 @require_GET
 @never_cache
 def security(request: HttpRequest) -> HttpResponse:
-    return security_page(request)
+    return security_page(request, adds=passkey_to_add(request))
 
 
 def security_page(
@@ -65,10 +50,16 @@ def confirm(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             proved_again(request, user, again(request, user, form.cleaned_data))
-            return redirect(wanted(request))
+            return gone_on(request, wanted(request))
         except DomainError as error:
             refused = error
-    context = {"next": wanted(request), "passkeys": user.passkeys.exists(), "by_password": has_password(user)}
+    context = {
+        "next": wanted(request),
+        "held": held(request),
+        "what": what_follows(request),
+        "passkeys": user.passkeys.exists(),
+        "by_password": has_password(user),
+    }
     return shown(request, "people/confirm.html", form, refused, **context)
 
 
@@ -163,7 +154,7 @@ def passkey_options(request: HttpRequest) -> HttpResponse:
             return JsonResponse(proof_begun(request, user))
         if recently_confirmed(request.session):
             return JsonResponse(adding_begun(request, user))
-        return JsonResponse({"go": f"{reverse('confirm')}?next={reverse('security')}"})
+        return JsonResponse({"go": asked_first(request, reverse("passkey-add"))})
     except DomainError as error:
         return JsonResponse({"error": str(error)}, status=status_of(error))
 

@@ -10,13 +10,18 @@ Example::
     user = person_behind(claims, origin=actor)
 """
 
+import logging
+import re
+import ssl
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import requests
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.django_client import OAuth
+from authlib.integrations.django_client import DjangoOAuth2App, OAuth
+from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -31,6 +36,7 @@ from people.accounts import Newcomer
 from people.invitations import used
 from people.models import Identity, Invitation
 
+logger = logging.getLogger(__name__)
 TIMEOUT_S = 10
 WRONG = (AuthlibBaseError, JoseError, requests.RequestException, ValueError, KeyError)
 
@@ -39,10 +45,22 @@ def is_on() -> bool:
     return bool(settings.COWWEB_OIDC_ISSUER and settings.COWWEB_OIDC_CLIENT_ID)
 
 
+class Session(OAuth2Session):  # type: ignore[misc]  # authlib has no types
+    """Holds to its authority with each request: one for a session gives way to REQUESTS_CA_BUNDLE."""
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        return super().request(method, url, *args, **{"verify": self.verify, **kwargs})
+
+
+class App(DjangoOAuth2App):  # type: ignore[misc]
+    client_cls = Session
+
+
 @lru_cache(maxsize=4)
-def provider(issuer: str, client_id: str, client_secret: str) -> Any:
+def provider(issuer: str, client_id: str, client_secret: str, authority: str) -> Any:
     return OAuth().register(
         "oidc",
+        client_cls=App,
         client_id=client_id,
         client_secret=client_secret or None,
         server_metadata_url=f"{issuer.rstrip('/')}/.well-known/openid-configuration",
@@ -50,6 +68,7 @@ def provider(issuer: str, client_id: str, client_secret: str) -> Any:
             "scope": "openid profile email",
             "code_challenge_method": "S256",
             "default_timeout": TIMEOUT_S,
+            "verify": authority or True,
         },
     )
 
@@ -58,17 +77,46 @@ def configured() -> Any:
     if not is_on():
         raise NotFoundError("This site has no single sign-on")
     return provider(
-        settings.COWWEB_OIDC_ISSUER, settings.COWWEB_OIDC_CLIENT_ID, settings.COWWEB_OIDC_CLIENT_SECRET
+        settings.COWWEB_OIDC_ISSUER,
+        settings.COWWEB_OIDC_CLIENT_ID,
+        settings.COWWEB_OIDC_CLIENT_SECRET,
+        settings.COWWEB_OIDC_CA_FILE or ssl.get_default_verify_paths().cafile or "",
     )
 
 
 def leave_for(request: HttpRequest, callback: str) -> HttpResponse:
     """To the provider; state and nonce stay in the session."""
     try:
-        answer: HttpResponse = configured().authorize_redirect(request, callback)
+        found = configured()
+        itself_checked(found.load_server_metadata())
+        answer: HttpResponse = found.authorize_redirect(request, callback)
     except WRONG as error:
-        raise DomainError(f"{settings.COWWEB_OIDC_NAME} cannot be reached: {error}") from None
+        logger.warning("%s at %s", settings.COWWEB_OIDC_NAME, settings.COWWEB_OIDC_ISSUER, exc_info=True)
+        raise DomainError(f"{settings.COWWEB_OIDC_NAME} cannot be used now: {reason_of(error)}") from None
     return answer
+
+
+def itself_checked(said: Mapping[str, Any]) -> None:
+    """It has to call itself what the settings call it, to the letter: its tokens will."""
+    issuer = said.get("issuer")
+    if issuer != settings.COWWEB_OIDC_ISSUER:
+        provider.cache_clear()  # what it says may be put right there
+        raise ValueError(f"it calls itself {issuer}, and COWWEB_OIDC_ISSUER is {settings.COWWEB_OIDC_ISSUER}")
+
+
+def reason_of(error: Exception) -> str:
+    """What an administrator can act on; the whole of it is in the log."""
+    if isinstance(error, requests.exceptions.SSLError):
+        found = re.search(r"certificate verify failed: ([^(]+)", str(error))
+        why = found[1].strip() if found else "no TLS"
+        return f"its certificate is not accepted, {why} (COWWEB_OIDC_CA_FILE)"
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"{error.response.url} answers {error.response.status_code}"
+    if isinstance(error, requests.exceptions.JSONDecodeError):
+        return "what it says of itself is no JSON"
+    if isinstance(error, requests.RequestException):
+        return f"{settings.COWWEB_OIDC_ISSUER} does not answer"
+    return str(error)
 
 
 def claims_of(request: HttpRequest) -> dict[str, Any]:
@@ -78,13 +126,23 @@ def claims_of(request: HttpRequest) -> dict[str, Any]:
         "aud": {"essential": True, "values": [settings.COWWEB_OIDC_CLIENT_ID]},
     }
     try:
-        token = configured().authorize_access_token(request, claims_options=options)
+        found = configured()
+        token = found.authorize_access_token(request, claims_options=options)
         claims = dict(token["userinfo"])
         if not claims.get("sub"):
             raise KeyError("sub")
+        if "preferred_username" not in claims and found.server_metadata.get("userinfo_endpoint"):
+            claims = named(claims, found.userinfo(token=token))
     except WRONG as error:
-        raise DomainError(f"{settings.COWWEB_OIDC_NAME} did not let you in: {error}") from None
+        raise DomainError(f"{settings.COWWEB_OIDC_NAME} did not let you in: {reason_of(error)}") from None
     return claims
+
+
+def named(claims: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """With the names of them, which many providers keep out of the token; what the token says stands."""
+    if said.get("sub") != claims["sub"]:
+        raise ValueError("it names somebody else than its token")
+    return {**said, **claims}
 
 
 def used_a_second_factor(claims: dict[str, Any]) -> bool:

@@ -18,7 +18,8 @@ from cowweb.http import status_of, told, went_to
 from cowweb.signed import signed_in
 from people.door_views import wanted
 from people.invitations import invitation_join, invitation_of, invitation_open
-from people.security_views import done, proven
+from people.proof import proven
+from people.security_views import done
 from people.sign_in import on_record, proved
 from people.single_sign_on import (
     claims_of,

@@ -41,6 +41,12 @@ __all__ = [
     "ScriptVersion",
 ]
 
+ROW_FIELDS = (
+    *("script_name", "status", "exit_code", "line_count", "progress_percent", "progress_message"),
+    *("created_at", "started_at", "ended_at", "clone_name", "base_reference", "revision_name"),
+    *("owner__username", "clone__status"),
+)
+
 
 class RunQuerySet(models.QuerySet["Run"]):
     def unfinished(self) -> "RunQuerySet":
@@ -62,6 +68,10 @@ class RunQuerySet(models.QuerySet["Run"]):
     def for_list(self) -> "RunQuerySet":
         beside = ("owner", "clone", "published__base", "script_version__script")
         return self.select_related(*beside).order_by("-pk")
+
+    def for_rows(self) -> "RunQuerySet":
+        """With what a row of a list shows; of the script, its machine and what it found, nothing."""
+        return self.select_related("owner", "clone").only(*ROW_FIELDS).order_by("-pk")
 
 
 class Run(models.Model):

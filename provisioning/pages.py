@@ -26,7 +26,7 @@ PAGE_ROWS = 50
 
 
 def run_page(user: User, query: Mapping[str, str]) -> dict[str, Any]:
-    runs = Run.objects.visible_to(user).for_list()
+    runs = Run.objects.visible_to(user).for_rows()
     text, status = query.get("q", ""), query.get("status", "")
     if text:
         runs = runs.filter(Q(script_name__icontains=text) | Q(clone_name__icontains=text))

@@ -89,7 +89,7 @@ def quota_set(*, account: Account, quota: Quota, most: int | str | None, actor: 
     wanted = NO_LIMIT if most is None else most
     before = account.limits.get(quota, DEFAULT)
     params = {"quota": quota.value, "limit": wanted, "before": NO_LIMIT if before is None else before}
-    with operation(actor, "set_quota", target=account.target, params=params), transaction.atomic():
+    with operation(actor, "set_quota", target=account.target, params=params) as op, transaction.atomic():
         account = Account.objects.select_for_update(of=("self",), no_key=True).get(pk=account.pk)
         limits = {key: limit for key, limit in account.limits.items() if key != quota}
         given = site_default(account, quota) if isinstance(most, str) else most
@@ -98,6 +98,7 @@ def quota_set(*, account: Account, quota: Quota, most: int | str | None, actor: 
             limits[quota] = most
         Account.objects.filter(pk=account.pk).update(limits=limits)
         account.limits = limits
+        op.changed({quota.value: params["before"]}, {quota.value: wanted})
         ring("quotas")
         return account
 

@@ -21,6 +21,7 @@ from hosts.drivers.errors import DriverError
 from hosts.drivers.records import ImageInfo
 from hosts.services import local_driver
 
+MOST_UNPACKED, MOST_CLUSTERS_UNPACKED = 512 << 20, 1 << 16  # a second or two of two processors
 FLATTEN = "flatten it with `qemu-img convert -O qcow2` first"
 
 
@@ -44,6 +45,8 @@ def admit(path: Path) -> ImageInfo:
     try:
         info = driver.image_inspect(path)
         found = driver.image_check(path)
+        if found.compressed and not (found.corruptions or found.errors):
+            driver.image_read(path, min(MOST_UNPACKED, header.cluster_size * MOST_CLUSTERS_UNPACKED))
     except DriverError as error:
         raise UnsafeImageError(f"{path.name} {unreadable(error)}", field="disk") from error
     reason = refusal(info, header)

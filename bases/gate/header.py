@@ -93,7 +93,13 @@ class Reading:
 
     @functools.cached_property
     def tables(self) -> Tables:
-        return Tables(self.descriptor, cluster=self.cluster, file_size=self.file_size, entry=self.l2_entry)
+        return Tables(
+            self.descriptor,
+            cluster=self.cluster,
+            file_size=self.file_size,
+            entry=self.l2_entry,
+            version=self.version,
+        )
 
     @property
     def l2_entry(self) -> int:

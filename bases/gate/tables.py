@@ -15,6 +15,8 @@ from bases.gate.extensions import UnsafeHeader
 # L1 offset and entries, lengths of id and name, date, nanoseconds, clock, state, length of what follows
 SNAPSHOT = struct.Struct(">QIHHIIQII")
 BITMAPS = struct.Struct(">IIQQ")  # how many, nothing, length and offset of their list
+EVEN = bytes(range(0, 256, 2))
+COMPRESSED, FLAG_SINCE = 1 << 62, 3
 OFFSET = 0x00FF_FFFF_FFFF_FE00  # of an L1 entry
 MOST_TABLES_BYTES = 64 << 20  # QEMU's own limit of one list of snapshots
 MOST_EXTRA, MOST_BITMAPS = 1024, 65535
@@ -31,9 +33,9 @@ MOST_GRANULARITY = 31
 class Tables:
     """An open image's tables; `cluster` is the size of one, `entry` that of an L2 table's entry."""
 
-    def __init__(self, descriptor: int, *, cluster: int, file_size: int, entry: int) -> None:
+    def __init__(self, descriptor: int, *, cluster: int, file_size: int, entry: int, version: int) -> None:
         self.descriptor, self.cluster, self.file_size, self.entry = descriptor, cluster, file_size, entry
-        self.steps = 0
+        self.version, self.steps = version, 0
 
     def followed(self, tables: int, *, entries: int) -> None:
         """So many more are to be followed, each of so many entries."""
@@ -67,11 +69,20 @@ class Tables:
             self.followed(len(listed), entries=self.cluster // self.entry)
         if seen and (min(seen) < self.cluster or max(seen) + self.cluster > self.file_size):
             raise UnsafeHeader(f"has an {what} that leads out of the file")
+        if self.version < FLAG_SINCE:
+            for table in sorted(seen):
+                self.without_flag(os.pread(self.descriptor, self.cluster, table))
+
+    def without_flag(self, table: bytes) -> None:
+        """Version 2 knows no clusters that are all zero by a flag: QEMU calls one damage once it is read."""
+        if table[7::8].translate(None, EVEN) and any(e & 1 and not e & COMPRESSED for e in words(table)):
+            raise UnsafeHeader("is of version 2, and has entries that only version 3 knows")
 
     def snapshots(self, offset: int, count: int) -> None:
         """The list of snapshots, and the L1 table of each."""
         self.inside(offset, count * SNAPSHOT.size, "snapshot table")
-        at, total = offset, 0
+        at = end = offset
+        total = 0
         for _ in range(count):
             fixed = os.pread(self.descriptor, SNAPSHOT.size, at)
             if len(fixed) < SNAPSHOT.size:
@@ -82,8 +93,9 @@ class Tables:
                 raise UnsafeHeader("has a snapshot of absurd size")
             if entries:
                 self.l1(l1, entries, "L1 table of a snapshot")
-            at += -(-(SNAPSHOT.size + extra + id_length + name_length) // 8) * 8
-        if at > self.file_size:
+            end = at + SNAPSHOT.size + extra + id_length + name_length
+            at = -(-end // 8) * 8
+        if end > self.file_size:  # the last is not filled up
             raise UnsafeHeader("has its snapshot table outside the file")
 
     def bitmaps(self, data: bytes, *, disk: int) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -29,10 +30,12 @@ from clones.rows import rows_drawn
 from clones.sharing import memory_shared
 from clones.times import LAST, timed, times_of
 from clones.usage import disks_allocated
+from cowweb.drawn import drawn, key_of
 from cowweb.plotting import median
 from people.models import Team
 
 register = template.Library()
+CSRF = SafeString("<!-- csrf -->")
 BASES_SHOWN = 20  # on the host's page; of the others their own pages tell
 
 
@@ -87,6 +90,19 @@ def after_this(
 @register.simple_tag
 def clone_rows(clones: Iterable[Clone]) -> SafeString:
     return rows_drawn(clones)
+
+
+@register.simple_tag(takes_context=True)
+def clone_options(context: template.Context, base: BaseImage) -> SafeString:
+    """The fields of a new clone of this base, empty: the same for everyone but for their form's token."""
+    token = context.get("csrf_token")  # a live part has none, and the page adds it
+    csrf = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', token) if token else ""
+    form = drawn({key_of("clone_options", base.pk, base.name): base}, options_drawn)
+    return SafeString(form.replace(CSRF, csrf))
+
+
+def options_drawn(base: BaseImage) -> str:
+    return render_to_string("clones/_clone_form.html", {"fixed": base, "quiet": True, "csrf": CSRF})
 
 
 @register.simple_tag

@@ -151,6 +151,9 @@ class Driver(Protocol):
     def image_inspect(self, path: Path) -> ImageInfo:
         """What an image says of itself; nothing that it refers to is opened."""
 
+    def image_read(self, path: Path, most_bytes: int) -> None:
+        """Reads the beginning of what this layer alone shows; DriverError where that cannot be done."""
+
     def image_check(self, path: Path) -> CheckResult:
         """Looks for damage in this image alone; changes nothing."""
 

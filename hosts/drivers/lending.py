@@ -27,7 +27,8 @@ from hosts.drivers.standing import below
 FIRST_LENT, LENT = 0x60000000, 0x0FFFFFFF
 OPEN_TO_ALL, WRITERS = 0o004, 0o222
 PASSABLE, LENT_MODE = 0o711, 0o440
-FOR_MACHINES = ("store", "clones", "layers", "templates", "memory", "lib")
+SEEN = ("store", "clones", "layers", "templates", "lib")  # of the site's folder, by machines
+FOR_MACHINES = (*SEEN, "memory")  # which may lie there too
 
 
 def lent(spec: MachineSpec, *, roots: tuple[Path, ...]) -> tuple[int, ...]:

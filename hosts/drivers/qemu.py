@@ -94,6 +94,9 @@ class QemuDriver:
     def image_check(self, path: Path) -> CheckResult:
         return qemu_img.image_check(path)
 
+    def image_read(self, path: Path, most_bytes: int) -> None:
+        qemu_img.image_read(path, most_bytes)
+
     def image_convert(self, source: Path, target: Path, *, compress: bool = False) -> None:
         qemu_img.convert(source, target, compress=compress)
 

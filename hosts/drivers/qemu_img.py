@@ -64,7 +64,17 @@ def image_check(path: Path) -> CheckResult:
         corruptions=facts.get("corruptions", 0),
         leaks=facts.get("leaks", 0),
         errors=facts.get("check-errors", 0),
+        compressed=facts.get("compressed-clusters", 0),
     )
+
+
+def image_read(path: Path, most_bytes: int) -> None:
+    """Reads the beginning of what this layer alone shows: DriverError where it cannot be unpacked."""
+    shown = min(read_header(path).virtual_size, most_bytes)
+    layer = {"driver": "qcow2", "backing": None, "file": {"driver": "file", "filename": str(path.absolute())}}
+    start = "json:" + json.dumps({"driver": "raw", "size": shown, "file": layer})
+    nowhere = ["-n", "--target-image-opts", start, f"driver=null-co,size={shown}"]
+    _img(["convert", *nowhere], limits=LIMITS, most_output=OUTPUT_BYTES)
 
 
 def overlay_create(disk: Path, *, backing: Path) -> None:

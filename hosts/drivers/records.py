@@ -144,6 +144,7 @@ class CheckResult:
     corruptions: int
     leaks: int
     errors: int = 0  # of the check itself: what could not be read
+    compressed: int = 0  # clusters
 
     @property
     def clean(self) -> bool:

@@ -1,16 +1,18 @@
 """Where machines' files can be reached by users that are not us.
 
-A user of a machine's own must get to its disk, but often a folder on the way is closed to everyone else, as a
-home folder is. It stays closed: QEMU starts in a mount namespace in which an empty folder stands there
-instead, with nothing in it but the site's own folders. One such room serves all machines of this process; it
-lasts as long as the last QEMU in it.
+A user of a machine's own must get to its disk, and to nothing else of the site: not to a file that somebody
+put beside the database, however open its mode. Often a folder on the way is closed to everyone else as well,
+as a home folder is. So QEMU starts in a mount namespace in which an empty folder stands in the place of what
+is to be kept from it, with nothing in it but the folders that machines' files are in. One such room serves
+all machines of this process; it lasts as long as the last QEMU in it.
 
 Example::
 
-    room_for((data, memory))      # "/proc/7/fd/5", or None where all is within reach anyway
+    room_for((data / "store", data / "clones", memory), kept=data)      # "/proc/7/fd/5"
 """
 
 import functools
+import logging
 import os
 import subprocess
 from collections.abc import Iterable
@@ -18,6 +20,8 @@ from pathlib import Path
 
 from hosts.drivers.errors import DriverError, Refused
 from hosts.drivers.process import program
+
+logger = logging.getLogger(__name__)
 
 MAKE_S = 20.0
 SEARCHABLE = 0o001
@@ -52,15 +56,21 @@ read -r _
 
 
 @functools.lru_cache(maxsize=8)
-def room_for(folders: tuple[Path, ...]) -> str | None:
-    """The namespace in which strangers reach these folders; made once by each process."""
+def room_for(folders: tuple[Path, ...], *, kept: Path) -> str | None:
+    """The namespace in which strangers reach these folders, and of `kept` nothing else; made once by each
+    process. None where none can be made and nothing on the way is closed."""
     outer = [each for each in folders if not _below_another(str(each), map(str, folders))]
     closed = {each: _closed_above(each) for each in outer}
-    if not any(closed.values()):
+    hidden = {each: above or (kept if each.is_relative_to(kept) else None) for each, above in closed.items()}
+    outermost = sorted({str(above) for above in hidden.values() if above})
+    shown = [str(each) for each, above in hidden.items() if above]
+    try:
+        return _made([each for each in outermost if not _below_another(each, outermost)], shown)
+    except DriverError as error:
+        if any(closed.values()):
+            raise
+        logger.warning("Machines can read what is open to all in %s: %s", kept, error)
         return None
-    outermost = sorted({str(above) for above in closed.values() if above})
-    shown = [str(each) for each, above in closed.items() if above]
-    return _made([each for each in outermost if not _below_another(each, outermost)], shown)
 
 
 def _closed_above(folder: Path) -> Path | None:

@@ -17,7 +17,7 @@ from hosts.drivers.confine import Confined
 from hosts.drivers.egress import maps_groups
 from hosts.drivers.egress_rules import group_of
 from hosts.drivers.errors import DriverError
-from hosts.drivers.lending import FIRST_LENT, lent, made_private
+from hosts.drivers.lending import FIRST_LENT, PASSABLE, SEEN, lent, made_private
 from hosts.drivers.read_only import read_only_library
 from hosts.drivers.records import AcceleratorVerdict, Enforcement, MachineRecord, MachineSpec
 from hosts.drivers.room import room_for
@@ -52,9 +52,12 @@ class Whose:
         )
 
     def room(self) -> str | None:
-        for root in self.roots:
-            root.mkdir(parents=True, exist_ok=True, mode=0o711)
-        return room_for(tuple(root.resolve() for root in self.roots))
+        """Of the site's folder they see what is for machines; each has to be there before the room is."""
+        data, *others = self.roots
+        folders = (*(data / name for name in SEEN), *others)
+        for folder in (data, *folders):
+            folder.mkdir(parents=True, exist_ok=True, mode=PASSABLE)
+        return room_for(tuple(folder.resolve() for folder in folders), kept=data.resolve())
 
     def user_of(self, record: MachineRecord) -> int | None:
         """The user of a machine that runs."""

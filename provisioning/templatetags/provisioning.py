@@ -1,12 +1,28 @@
-"""What the page of a base shows of scripts and runs: `{% load provisioning %}`. Templates look upwards."""
+"""Rows of runs, and what the page of a base shows of scripts and runs: `{% load provisioning %}`."""
+
+from collections.abc import Iterable
 
 from django import template
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
 from bases.models import BaseImage, BaseRevision
-from provisioning.models import RuntimeFound
+from cowweb.drawn import drawn, key_of, values_of
+from provisioning.models import ROW_FIELDS, Run, RuntimeFound
 from provisioning.named_by import NamedBy, named_by
 
 register = template.Library()
+
+
+@register.simple_tag
+def run_rows(runs: Iterable[Run]) -> SafeString:
+    """Drawn once for everyone; of those that go on the time counts up."""
+    rows = {key_of("run_row", run.pk, *values_of(run, ROW_FIELDS)): run for run in runs}
+    return drawn(rows, run_row, kept=lambda run: run.has_ended)
+
+
+def run_row(run: Run) -> str:
+    return render_to_string("provisioning/_run_row.html", {"run": run})
 
 
 @register.simple_tag(takes_context=True)

@@ -53,4 +53,6 @@ for (const form of document.querySelectorAll('form[data-passkey]')) {
       words.hidden = false
     }
   })
+  // they were about to, and were asked who they are first
+  if ('passkeyNow' in form.dataset) form.requestSubmit()
 }

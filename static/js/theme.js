@@ -2,10 +2,12 @@
 (() => {
   const root = document.documentElement
   const dark = window.matchMedia('(prefers-color-scheme: dark)')
-  const chosen = () => { try { return localStorage.getItem('theme') || 'system' } catch { return 'system' } }
+  // As the administration's pages keep it: light, dark or auto.
+  const kept = () => { try { return localStorage.getItem('theme') } catch { return null } }
+  const chosen = () => (['light', 'dark'].includes(kept()) ? kept() : 'auto')
   const apply = () => {
     const theme = chosen()
-    root.dataset.bsTheme = theme === 'system' ? (dark.matches ? 'dark' : 'light') : theme
+    root.dataset.bsTheme = theme === 'auto' ? (dark.matches ? 'dark' : 'light') : theme
     root.dataset.themeChosen = theme
   }
   root.classList.replace('no-js', 'js')

@@ -1,6 +1,7 @@
 """The record is one chain, whoever writes at once, and whatever is changed in it is found and named."""
 
 import json
+import re
 
 import pytest
 from django.core.management import call_command
@@ -53,6 +54,36 @@ def test_a_changed_byte_is_found_and_named(record, tampered, model, column):
     tampered(f"UPDATE {model._meta.db_table} SET {column} = %s WHERE id = %s", value, row.pk)
     wrong = verified().wrong
     assert "entry 5" in wrong or "entry 1005" in wrong
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("audit_auditentry", "at", "2026-13-26 19:46:48"),
+        ("audit_auditentry", "params", '{"cpus": 1'),
+        ("audit_auditoutcome", "at", ""),
+        ("audit_auditoutcome", "asked_at", "x"),
+        ("audit_auditoutcome", "changes", "{"),
+    ],
+)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL keeps no such value")
+def test_a_byte_changed_to_what_cannot_be_read_is_found_and_named(
+    record, tampered, table, column, value, admin, client
+):
+    connection.cursor().execute("PRAGMA ignore_check_constraints = 1")
+    tampered(f"UPDATE {table} SET {column} = %s WHERE id = 5", value)
+    connection.cursor().execute("PRAGMA ignore_check_constraints = 0")
+    verdict = verified()
+    assert re.match(
+        r"(entry|outcome|the outcome of entry) 5 \(record \d+\) is not what was written", verdict.wrong
+    )
+    client.force_login(admin)
+    assert verdict.wrong in client.get("/audit/").content.decode()
+
+
+def test_a_head_that_names_another_entry_is_found(record, guarded):
+    ChainHead.objects.update(entry_id=11)
+    assert verified().wrong == "the head says that entry 11 is the last, and entry 12 is"
 
 
 def test_a_missing_entry_is_named(record, tampered):
@@ -115,6 +146,42 @@ def test_a_row_that_was_put_in_beside_the_chain_is_found(record, tampered, seq, 
     )
     assert words in verified().wrong
     assert words in verified(whole=False).wrong
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("DELETE FROM audit_name WHERE text = 'clone:web-5'", "lacks the target 'clone:web-5' of entry 6"),
+        (
+            "UPDATE audit_name SET text = 'clone:x' WHERE text = 'clone:web-5'",
+            "lacks the target 'clone:web-5'",
+        ),
+        (
+            "INSERT INTO audit_name (kind, text) VALUES ('target', 'web')",
+            "has the target 'web', which no entry",
+        ),
+        ("DELETE FROM audit_name WHERE kind = 'actor'", "lacks the actor"),
+        (
+            "UPDATE audit_name SET text = 'clone ' WHERE kind = 'action'",
+            "lacks the action 'clone' of entry 1",
+        ),
+    ],
+)
+def test_what_entries_are_found_by_is_held_to_the_record(record, tampered, sql, words):
+    """A name too few hides entries; one that is just what is looked for hides those that it is a part of."""
+    verified()
+    tampered(sql)
+    assert words in verified().wrong
+    call_command("verify_audit", "--names")
+    assert verified().wrong == ""
+    assert AuditEntry.objects.order_by("pk").last().action == "index_audit"
+
+
+def test_a_name_that_new_entries_lack_is_missed_at_the_next_look(record, tampered):
+    verified()
+    record(13)
+    tampered("DELETE FROM audit_name WHERE text = 'clone:web-12'")
+    assert "lacks the target 'clone:web-12' of entry 25" in verified(whole=False).wrong
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite replaces a row that is in the way")

@@ -53,6 +53,7 @@ PAGES = {
     "confirm": "/accounts/confirm/",
     "not-found": "/bases/nothing/",
     "admin": "/admin/",
+    "admin-base": "/admin/bases/baseimage/1/change/",
 }
 CHECK = """async rules => (await axe.run(document, {...rules, resultTypes: ['violations']})).violations
   .filter(found => ['serious', 'critical'].includes(found.impact))
@@ -70,6 +71,7 @@ SPILLED = """() => [...document.querySelectorAll(".panel:not(details:not([open])
     getComputedStyle(part).position === "static"
     && part.getBoundingClientRect().bottom > panel.getBoundingClientRect().bottom + 1
 )).map(panel => panel.getAttribute("aria-label") || panel.className)"""
+THEME = "() => document.documentElement.dataset.bsTheme ?? null"
 BETWEEN = {"wide": ({"width": 1024, "height": 768}, {"width": 768, "height": 1024}), "phone": ()}
 
 
@@ -121,6 +123,8 @@ def test_every_page_looks_as_it_should(
         page.goto(path.format(**furnished), wait_until="load")
         picture(page, f"{size}-{theme}-{name}")
         page.evaluate(AXE.read_text())
+        if (drawn := page.evaluate(THEME)) not in (theme, None):  # None: the administration's own pages
+            wrong.append(f"{name}: it is {drawn}")
         wrong += [f"{name}: {found}" for found in page.evaluate(CHECK, RULES[size])]
         wrong += [f"{name}: more in {panel} than it holds" for panel in page.evaluate(SPILLED)]
         wrong += [f"{name}: {over}" for over in wider_than(page, SIZES[size], *BETWEEN[size])]

@@ -1,5 +1,6 @@
 """Clones are lent to a colleague or a team, taken back, and given away; by who may."""
 
+import html
 import re
 
 import pytest
@@ -112,6 +113,33 @@ def test_the_pages_share_and_give_away(clone, admin, member, client):
     answer = client.post("/clones/web/lending/transfer/", {"user": "admin"})
     assert answer.headers["Location"] == "/clones/"
     assert client.get("/clones/web/").status_code == 404
+
+
+@pytest.mark.parametrize("verb", ["share", "transfer"])
+@pytest.mark.parametrize(
+    ("sent", "field", "words"),
+    [
+        ({"user": "nobody-x"}, "user", "User nobody-x not found"),
+        ({"user": "mia", "team": "red"}, "user", "one of both"),
+        ({}, "user", "Name a person or a team"),
+        ({"team": "nowhere"}, "team", "Team nowhere not found"),
+        ({"user": "admin"}, "user", "web is admin"),
+    ],
+)
+def test_a_refusal_is_told_at_its_field_and_what_was_typed_stays(
+    clone, admin, member, client, verb, sent, field, words
+):
+    client.force_login(admin)
+    answer = client.post(f"/clones/web/lending/{verb}/", {**sent, "level": "read"})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    form = re.search(rf"<form[^>]*lending/{verb}/.*?</form>", page, re.DOTALL)[0]
+    at_field = re.search(rf'name="{field}".*?<ul class="errorlist"[^>]*><li>(.*?)</li>', form, re.DOTALL)
+    assert words in html.unescape(at_field[1])
+    assert f'value="{sent.get("user", "")}"' in form
+    assert ('value="read" selected' in form) == (verb == "share")
+    assert page.count('class="errorlist"') == 1
+    assert '"/clones/web/?tab=audit"' in page
 
 
 OFFERS = ("Start", "Extend", "Change")

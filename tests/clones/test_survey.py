@@ -14,10 +14,11 @@ from bases.models import BaseRevision
 from clones.deciding import finding_decide
 from clones.models import Clone
 from clones.survey import site_surveyed
+from clones.unknown import unknown_machines
 from cowweb.errors import ConflictError, DomainError, ForbiddenError
 from hosts.drivers.keys import make_identity
 from hosts.drivers.processes import alive, identify
-from hosts.drivers.records import Boot, BootKind, MachineSpec
+from hosts.drivers.records import Boot, BootKind, MachineRecord, MachineSpec
 from hosts.findings import waiting_count
 from hosts.models import Finding, Host
 from hosts.services import local_driver
@@ -220,7 +221,7 @@ def test_a_clone_without_its_disk_is_not_called_stopped_and_is_well_again_with_i
     aside = web.disk.rename(web.disk.with_name("aside"))
     for _ in range(2):
         assert site_surveyed() == 1
-    assert fresh(web).status == "failed" and "disk is gone" in fresh(web).failure
+    assert fresh(web).status == "failed" and "disk cannot be used" in fresh(web).failure
     assert one().count == 2
     aside.rename(web.disk)
     assert site_surveyed() == 0 and one().state == "resolved"
@@ -254,7 +255,7 @@ def test_forwards_are_what_the_machine_says_and_lost_ones_come_back(made, runnin
     assert one().count == 1
 
 
-def test_a_machine_that_does_not_answer_is_named_until_it_does(made, running, monkeypatch):
+def test_a_machine_that_does_not_answer_is_named_until_it_does(made, running, monkeypatch, admin, client):
     monkeypatch.setattr("hosts.drivers.qmp.ANSWER_S", 1.0, raising=False)
     web = running(made("web"))
     site_surveyed()
@@ -263,9 +264,13 @@ def test_a_machine_that_does_not_answer_is_named_until_it_does(made, running, mo
     site_surveyed()
     finding = one(kind="socket")
     assert (finding.state, finding.choices) == ("waiting", ["leave"])
+    client.force_login(admin)
+    words = "Its machine runs and does not answer"
+    assert words in client.get("/clones/web/").content.decode()
     aside.rename(socket)
     site_surveyed()
     assert one(kind="socket").state == "resolved"
+    assert words not in client.get("/clones/web/").content.decode()
 
 
 @pytest.mark.parametrize("harm", ["modified", "replaced", "moved", "deleted"])
@@ -317,3 +322,12 @@ def test_a_machine_in_another_folder_than_its_own_is_nobodys(site, demo, made):
         assert one(kind="process").evidence == asdict(record)
     finally:
         local_driver().kill(record)
+
+
+def test_a_machine_of_ours_that_ends_while_it_is_looked_at_is_not_taken_for_a_strangers(made, monkeypatch):
+    """As a template's does, once its memory is saved: it was seen running, and has ended."""
+    web = made("web")
+    ended = MachineRecord(2**22 - 1, 1, "boot", str(web.uuid), str(web.folder))
+    seen = [[ended]]
+    monkeypatch.setattr(type(local_driver()), "running", lambda driver, folder: seen.pop() if seen else [])
+    assert list(unknown_machines()) == []

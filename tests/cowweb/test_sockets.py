@@ -100,6 +100,13 @@ async def test_nobody_watches_without_signing_in(clone, path):
         assert await close_code(socket) == sockets.FORBIDDEN
 
 
+@pytest.mark.parametrize("path", ["/ws/hosts/", "/ws/", "/ws/clones", "/ws/runs/x/"])
+async def test_a_path_that_is_none_is_denied_and_no_error(admin, path, caplog):
+    async with opened(path, admin) as socket:
+        assert not socket.accepted
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("path", PATHS)
 async def test_who_is_signed_in_gets_the_present_state_at_once(clone, admin, path):
     async with opened(path, admin) as socket:

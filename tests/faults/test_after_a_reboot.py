@@ -52,6 +52,8 @@ def test_what_ran_before_is_not_called_running_and_a_stranger_lives(made, actor,
     assert clones_reconciled() == 1
     web = fresh(web)
     assert (web.status, web.record, web.forwards) == ("failed", None, [])
+    words = "The host was started anew" if how == "of another boot" else "process ended without being asked"
+    assert words in web.failure
     assert Finding.objects.get().kind == "clone"
     assert alive(known)
 

@@ -148,9 +148,22 @@ async def test_a_guest_that_does_not_answer_is_told_in_words(browser, clone, tic
     assert (await browser.get("/")).status == 502
 
 
-async def test_what_is_no_web_server_is_told_apart(browser, clone, ticket):
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"220 mail ready\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 9\r\n\r\nhi",
+        b"HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n",
+    ],
+)
+async def test_what_is_no_web_server_is_told_apart(browser, clone, ticket, answer):
+    """Nor is what changes the protocol, or says two lengths."""
+
     async def banner(reader, writer):
-        writer.write(b"220 mail ready\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
         await writer.drain()
         writer.close()
 

@@ -18,6 +18,7 @@ def test_what_belongs_to_one_hop_stays_there():
         (b"Transfer-Encoding", b"chunked"),
         (b"Upgrade", b"h2c"),
         (b"TE", b"trailers"),
+        (b"Expect", b"100-continue"),
         (b"Proxy-Authorization", b"secret"),
         (b"Accept", b"*/*"),
     )
@@ -55,7 +56,14 @@ def test_the_guest_sees_no_cookie_of_ours(sent, got):
 
 
 def test_a_guest_sets_cookies_for_its_own_name_only_and_none_that_pose_as_ours():
-    cookies = [b"a=1; Domain=example.org; Path=/", b" cowweb_session=x", b"b=2; domain = .x ; HttpOnly"]
+    cookies = [
+        b"=cowweb_pass=x",
+        b" = cowweb_session=x",
+        b"\tcowweb_session=x",
+        b"a=1; Domain=example.org; Path=/",
+        b" cowweb_session=x",
+        b"b=2; domain = .x ; HttpOnly",
+    ]
     kept = [value for _, value in to_browser((b"Set-Cookie", cookie) for cookie in cookies)]
     assert kept == [b"a=1; Path=/", b"b=2; HttpOnly"]
 

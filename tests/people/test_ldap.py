@@ -154,7 +154,22 @@ def test_disabled_people_of_the_directory_stay_out(asked):
 def test_a_directory_that_is_not_there_lets_in_who_has_a_password_here(asked, settings):
     settings.COWWEB_LDAP_URL = f"ldap://127.0.0.1:{free_port()}"
     assert try_in("member", "a-long-password")[1].status_code == 302
-    assert try_in("lia", "lia-of-the-directory")[1].status_code == 422
+    answer = try_in("lia", "lia-of-the-directory")[1]
+    assert answer.status_code == 422
+    assert "cannot be asked now: it does not answer" in answer.content.decode()
+    assert "it does not answer" in AuditEntry.objects.order_by("-pk")[0].outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("BIND_PASSWORD", "old", "it refuses COWWEB_LDAP_BIND_DN (invalidCredentials)"),
+        ("BASE", "dc=elsewhere", "it does not search below COWWEB_LDAP_BASE (noSuchObject)"),
+    ],
+)
+def test_what_is_wrong_with_the_settings_is_told(asked, settings, name, value, words):
+    setattr(settings, f"COWWEB_LDAP_{name}", value)
+    assert words in try_in("lia", "lia-of-the-directory")[1].content.decode()
 
 
 @pytest.fixture(params=["ldaps", "StartTLS"])
@@ -174,16 +189,30 @@ def test_over_tls_a_directory_that_is_who_it_says_is_asked(sealed):
     assert try_in("lia", "wrong")[1].status_code == 422
 
 
+def test_people_stay_who_they_are_when_the_directory_is_asked_elsewhere(asked, directory, settings):
+    try_in("lia", "lia-of-the-directory")
+    settings.COWWEB_LDAP_URL = f"ldaps://localhost:{directory.tls_port}"
+    settings.COWWEB_LDAP_CA_FILE = str(directory.authority)
+    for _ in range(2):
+        assert try_in("lia", "lia-of-the-directory")[1].status_code == 302
+    assert Identity.objects.get().issuer == settings.COWWEB_LDAP_URL
+    assert User.objects.filter(username__startswith="lia").count() == 1
+
+
 def test_a_directory_whose_authority_is_unknown_gets_no_password(sealed, tmp_path, caplog):
     sealed.COWWEB_LDAP_CA_FILE = str(certificate(tmp_path, ("localhost",))[0])
-    assert try_in("lia", "lia-of-the-directory")[1].status_code == 422
+    answer = try_in("lia", "lia-of-the-directory")[1]
+    assert answer.status_code == 422
+    assert "its certificate is not accepted" in answer.content.decode()
     assert "certificate verify failed" in caplog.text
     assert "lia-of-the-directory" not in caplog.text
 
 
 def test_a_directory_of_another_name_gets_no_password(sealed, caplog):
     sealed.COWWEB_LDAP_URL = sealed.COWWEB_LDAP_URL.replace("localhost", "127.0.0.1")
-    assert try_in("lia", "lia-of-the-directory")[1].status_code == 422
+    answer = try_in("lia", "lia-of-the-directory")[1]
+    assert answer.status_code == 422
+    assert "its certificate is not accepted" in answer.content.decode()
     assert "does not answer as it should" in caplog.text
 
 

@@ -15,7 +15,9 @@ from people.models import Identity, Invitation, Membership, SitePolicy
 from people.single_sign_on import provider as known_provider
 from tests.people.conftest import actor_for
 from tests.people.test_sign_in import try_in
+from tests.support.https import https_server
 from tests.support.oidc import CLIENT, CLIENT_SECRET, provider
+from tests.support.site import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -98,6 +100,22 @@ def test_a_site_that_makes_accounts_makes_a_plain_member(crowd, idp, settings):
     assert made.params == {"issuer": idp.address, "subject": "42"}
 
 
+def test_names_that_are_kept_out_of_the_token_are_asked_for(crowd, idp, settings):
+    settings.COWWEB_OIDC_CREATE = True
+    idp.names = {"sub": "42", "preferred_username": idp.says.pop("preferred_username"), "name": "Nia Nowak"}
+    assert come_in()[1].url == "/clones/"
+    assert User.objects.get(username="nia").first_name == "Nia N.", "what the token says stands"
+
+
+def test_somebody_elses_names_let_nobody_in(crowd, idp, settings):
+    settings.COWWEB_OIDC_CREATE = True
+    idp.says.pop("preferred_username")
+    idp.names = {"sub": "43", "preferred_username": "nia"}
+    client, _ = come_in()
+    assert "names somebody else" in told(client)
+    assert not User.objects.filter(username="nia").exists()
+
+
 def test_a_name_that_is_taken_is_not_taken_over(crowd, idp, settings):
     settings.COWWEB_OIDC_CREATE = True
     idp.says["preferred_username"] = "administrator"
@@ -167,6 +185,27 @@ def test_a_link_from_elsewhere_connects_nothing(crowd, idp):
     client, _ = try_in()
     come_in(client)
     assert not Identity.objects.exists()
+
+
+def test_what_is_wrong_with_the_provider_is_told_before_anyone_goes_there(crowd, idp, settings):
+    settings.COWWEB_OIDC_ISSUER = f"{idp.address}/"
+    client = Client()
+    assert client.get("/accounts/sso/").url == "/accounts/login/"
+    assert f"it calls itself {idp.address}, and COWWEB_OIDC_ISSUER is {idp.address}/" in told(client)
+    settings.COWWEB_OIDC_ISSUER = f"http://127.0.0.1:{free_port()}"
+    client.get("/accounts/sso/")
+    assert f"{settings.COWWEB_OIDC_ISSUER} does not answer" in told(client)
+
+
+def test_a_provider_whose_authority_is_unknown_is_not_asked(crowd, idp, settings):
+    with https_server({}) as server:
+        settings.COWWEB_OIDC_ISSUER = f"https://localhost:{server.port}"
+        client = Client()
+        client.get("/accounts/sso/")
+        assert "its certificate is not accepted, self-signed certificate" in told(client)
+        settings.COWWEB_OIDC_CA_FILE = str(server.certificate)
+        client.get("/accounts/sso/")
+        assert "its certificate is not accepted, Hostname mismatch" in told(client)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import AuditEntry
-from people.models import Visit
+from people.models import Totp, Visit
 from people.visits import SEEN
 from tests.people.test_sign_in import PASSWORD, app_set_up, later_code, try_in
 
@@ -98,11 +98,59 @@ def test_what_changes_the_way_in_asks_who_is_there(two):
     for path in ("app/remove/", "codes/", "passkeys/", "passkeys/1/remove/"):
         assert client.post(SECURITY + path).url.startswith("/accounts/confirm/"), path
     assert client.post(SECURITY + "passkeys/_options/").json() == {
-        "go": f"/accounts/confirm/?next={SECURITY}"
+        "go": f"/accounts/confirm/?next={SECURITY}&held=1"
     }
     assert client.post("/accounts/confirm/", {"password": "wrong", "next": at}).status_code == 422
     assert client.post("/accounts/confirm/", {"password": PASSWORD, "next": at}).url == at
     assert client.get(at).status_code == 200
+
+
+def unproven(client) -> None:
+    """As a quarter of an hour after they last said who they are."""
+    session = client.session
+    session["confirmed_at"] = 0
+    session.save()
+
+
+def test_what_was_begun_goes_on_after_the_proof(crowd):
+    client, _ = try_in()
+    app_set_up(client)
+    unproven(client)
+    asked = client.post(SECURITY + "app/remove/").url
+    page = client.get(asked).content.decode()
+    assert "before you turn your authenticator app off" in page
+    proof = {"password": PASSWORD, "next": SECURITY, "held": "1"}
+    assert client.post(asked, {**proof, "password": "wrong"}).status_code == 422
+    assert Totp.objects.exists()
+    answer = client.post(asked, proof, follow=True)
+    assert [(url, status) for url, status in answer.redirect_chain] == [
+        (SECURITY + "app/remove/", 307),
+        (SECURITY, 302),
+    ]
+    assert not Totp.objects.exists()
+    assert client.post(asked, proof).url == SECURITY  # once
+
+
+def test_a_passkey_is_asked_for_by_itself_after_the_proof(crowd):
+    client, _ = try_in()
+    unproven(client)
+    asked = client.post(SECURITY + "passkeys/_options/", {"name": "My phone"}).json()["go"]
+    assert "before you add a passkey" in client.get(asked).content.decode()
+    assert "data-passkey-now" not in client.get(SECURITY).content.decode()  # back without a proof
+    asked = client.post(SECURITY + "passkeys/_options/", {"name": "My phone"}).json()["go"]
+    page = client.post(asked, {"password": PASSWORD, "next": SECURITY, "held": "1"}, follow=True)
+    assert "data-passkey-now" in page.content.decode()
+    assert 'value="My phone"' in page.content.decode()
+    assert "data-passkey-now" not in client.get(SECURITY).content.decode()  # once
+
+
+def test_a_link_from_elsewhere_makes_nothing_go_on(crowd):
+    client, _ = try_in()
+    app_set_up(client)
+    unproven(client)
+    proof = {"password": PASSWORD, "next": SECURITY + "app/remove/", "held": "1"}
+    assert client.post("/accounts/confirm/?held=1", proof).status_code == 302
+    assert Totp.objects.exists()
 
 
 def test_an_administrator_helps_who_lost_their_phone(crowd):

@@ -31,6 +31,7 @@ class Provider(ThreadingHTTPServer):
         self.address = f"http://127.0.0.1:{self.server_port}"
         self.key = self.signs_with = RSAKey.generate_key(2048, {"kid": "one"})
         self.says, self.codes = says, {}
+        self.names: dict[str, str] | None = None  # what is told apart from the token
 
     def id_token(self, nonce) -> str:
         now = int(time.time())
@@ -63,8 +64,10 @@ class Answer(BaseHTTPRequestHandler):
         at = self.server.address
         url = urlsplit(self.path)
         if url.path == "/.well-known/openid-configuration":
+            apart = {} if self.server.names is None else {"userinfo_endpoint": f"{at}/names"}
             self.send(
                 {
+                    **apart,
                     "issuer": at,
                     "authorization_endpoint": f"{at}/authorize",
                     "token_endpoint": f"{at}/token",
@@ -72,6 +75,8 @@ class Answer(BaseHTTPRequestHandler):
                     "id_token_signing_alg_values_supported": ["RS256"],
                 }
             )
+        elif url.path == "/names" and self.headers["Authorization"] == "Bearer x":
+            self.send(self.server.names)
         elif url.path == "/keys":
             self.send({"keys": [self.server.key.as_dict(private=False)]})
         elif url.path == "/authorize":
@@ -101,7 +106,7 @@ class Answer(BaseHTTPRequestHandler):
             self.send({"error": "invalid_grant"}, 400)
             return
         token = self.server.id_token(asked["nonce"])
-        self.send({"access_token": "x", "token_type": "Bearer", "expires_in": 60, "id_token": token})
+        self.send({"access_token": "x", "token_type": "Bearer", "expires_in": 600, "id_token": token})
 
 
 @contextmanager

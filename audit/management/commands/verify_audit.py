@@ -3,11 +3,13 @@
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from audit.models import Via
+from audit.names import names_rebuilt
 from audit.services import Actor
 from audit.verify import sealed_anew, verified
 from cowweb.errors import DomainError
@@ -21,10 +23,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seal", action="store_true", help="seal it anew where the sealed head is gone; put on record"
         )
+        parser.add_argument(
+            "--names", action="store_true", help="write the index of names anew; put on record"
+        )
 
-    def handle(self, *args: Any, seal: bool = False, **options: Any) -> None:
+    def handle(self, *args: Any, seal: bool = False, names: bool = False, **options: Any) -> None:
         if seal:
-            self.seal()
+            self.on_record(sealed_anew)
+        if names:
+            self.on_record(names_rebuilt)
         began = time.monotonic()
         verdict = verified()
         if verdict.wrong:
@@ -38,10 +45,10 @@ class Command(BaseCommand):
         if verdict.note:
             self.stdout.write(f"Note: {verdict.note}")
 
-    def seal(self) -> None:
+    def on_record(self, act: Callable[[Actor], None]) -> None:
         actor = Actor(user=local_administrator(), via=Via.SHELL, agent="manage.py verify_audit")
         try:
-            sealed_anew(actor)
+            act(actor)
         except DomainError as error:
             self.stderr.write(str(error))
             sys.exit(1)

@@ -51,6 +51,8 @@ class Command(BaseCommand):
             ready_callable=self.ready,
             server_name="cowweb",
             known=known,
+            # behind a proxy all come from its address, and it is the one to count them
+            most_lines=0 if settings.COWWEB_HTTPS else settings.COWWEB_CONNECTIONS,
             proxy_forwarded_address_header="X-Forwarded-For" if settings.COWWEB_HTTPS else None,
         )
         logging.getLogger("daphne").setLevel(logging.WARNING)

@@ -21,6 +21,7 @@ from tests.bases.gate.images import (
     packed,
     sound,
     sound_old,
+    squeezed,
 )
 
 REFCOUNTS, BLOCK, L1, L2, DATA = (number * CLUSTER for number in range(1, 6))
@@ -36,6 +37,16 @@ def further() -> Iterator[tuple[str, bytes]]:
     for name, change in [*odd_snapshots(), *wide()]:
         yield changed(name, sound(), change)
     yield from posing()
+    yield from torn()
+
+
+def torn() -> Iterator[tuple[str, bytes]]:
+    """Compressed clusters that do not unpack; the tables are as they should be."""
+    for kind in ("zlib", "zstd"):
+        image = squeezed(kind)
+        entry = struct.unpack_from(">Q", image, L2)[0]
+        for place in (0, 1, 7):
+            yield changed(f"torn {kind} at {place}", image, at((entry & (1 << 54) - 1) + place, b"\xff\xff"))
 
 
 def backing(place: int, name: bytes, length: int | None = None) -> Change:
@@ -186,6 +197,9 @@ def old_ones() -> Iterator[tuple[str, Change]]:
             extended((EXTENSIONS["LUKS"], struct.pack(">QQ", DATA, 4096)), place=72), packed("encryption", 2)
         ),
     )
+    yield "v2 flag of an empty cluster", at(L2, struct.pack(">Q", 1))
+    yield "v2 flag of a hole", at(L2 + CLUSTER - 8, struct.pack(">Q", 1))
+    yield "v2 flag of a full cluster", at(L2, struct.pack(">Q", USED | DATA | 1))
     yield "v2 extension of 0x7fffffff", at(72, struct.pack(">II", 0x12345678, 0x7FFFFFFF))
 
 

@@ -53,6 +53,15 @@ def sound_old() -> bytes:
 
 
 @functools.cache
+def squeezed(kind: str) -> bytes:
+    """Compressed: the L2 table is in cluster 4, as in the others."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain, path = written(created(Path(folder) / "x"), "write -q -P 7 0 256k"), Path(folder) / "y"
+        qemu(*("qemu-img", "convert", "-c", "-O", "qcow2", "-o", f"compression_type={kind}", plain, path))
+        return path.read_bytes()
+
+
+@functools.cache
 def with_snapshot() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = written(created(Path(folder) / "x"), "write -q -P 7 0 256k")

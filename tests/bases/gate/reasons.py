@@ -8,6 +8,8 @@ TWICE = "lists one table twice"
 BACKING, ENCRYPTED = "needs a backing file", "is encrypted"
 DATA_FILE = "keeps its data in another file|names a file that its data is in|its data is in another file"
 REASONS = (
+    (r"v2 flag", "entries that only version 3 knows"),
+    (r"torn", "could not be read as a disk image"),
     (r"v[23] version", r"is a qcow2 image of version \d+"),
     (r"v[23] backing|backing", BACKING),
     (r"v[23] encryption|LUKS|v2 LUKS", ENCRYPTED),

@@ -42,6 +42,7 @@ def worked_on(folder: Path) -> Iterator[Path]:
         qemu("qemu-img", "snapshot", "-c", f"s{number}", with_snapshots)
         written(with_snapshots, f"write -q {number}M 64k")
     yield with_snapshots
+    yield ends_with_its_list(folder)
     with_bitmap = created(folder / "bitmap")
     qemu("qemu-img", "bitmap", "--add", with_bitmap, "b0")
     yield written(with_bitmap, "write -q 0 1M")
@@ -67,6 +68,17 @@ def with_image_inside(folder: Path, inner: Path) -> Path:
     qemu("qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", inside, outer)
     inside.rename(folder.parent / "inner.raw")
     return outer
+
+
+def ends_with_its_list(folder: Path) -> Path:
+    """Of snapshots: nothing comes after it, not even what would fill its last place up."""
+    path = written(created(folder / "ends-with-list", "8M"), "write -q -P 5 0 1M")
+    for number in range(5):
+        qemu("qemu-img", "snapshot", "-c", f"s{number}", path)
+        written(path, f"write -q -P {number + 3} {number * 64}k 64k")
+    qemu("qemu-img", "snapshot", "-d", "s2", path)
+    assert path.stat().st_size % 8
+    return path
 
 
 def many_snapshots(folder: Path) -> Path:
