@@ -49,7 +49,6 @@ OnPercent = Callable[[float], None]
 OnBytes = Callable[[int], None]  # the bytes that went over so far
 Feed = Callable[[], bytes | None]  # asked often: what there is more, None for nothing yet, empty at the end
 Channel = Literal["agent", "ssh", "qga"]
-SnapshotNames = Sequence[str]
 
 
 class CancelSignal(Protocol):
@@ -257,8 +256,7 @@ class Driver(Protocol):
         """What of its memory is its own; nothing when it does not run. Cheap, asks nobody."""
 
     def waits_for_room(self, record: MachineRecord) -> bool:
-        """Whether a machine stands still because the host had no room for what its guest wrote. `resume` has
-        it try again. Cheap, asks nobody."""
+        """Whether it stands still as the host had no room for what its guest wrote, until `resume`. Cheap."""
 
     def activity(self, records: Sequence[MachineRecord]) -> Mapping[str, Activity]:
         """What these machines did, by their uuid; those that do not run are left out. Asks no machine."""

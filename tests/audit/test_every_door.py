@@ -25,6 +25,7 @@ GIVEN = {
     "local": "nothing",
     "remote": "/nothing",
     "run": "4711",
+    "copy": "4711",
     "link": "4711",
     "port": "80",
     "snapshot_name": "nothing",

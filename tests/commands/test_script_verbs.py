@@ -3,6 +3,8 @@
 import pytest
 
 from audit.models import AuditEntry
+from commands.dispatch import run_command
+from commands.service import Caller
 
 TEXT = "#!/bin/sh\n# kvm-infra-use: demo\necho hello\n"
 
@@ -58,3 +60,12 @@ def test_a_file_that_is_no_text_is_refused(db, file, do):
 def test_the_record_names_the_script(db, file, do):
     do("save_script name=hello.sh file=hello.sh")
     assert AuditEntry.objects.get().target == "script:hello.sh"
+
+
+def test_a_file_of_the_shells_user_is_copied_in_first(site, demo, actor, tmp_path):
+    script = tmp_path / "mine.sh"
+    script.write_text("# kvm-infra-use: demo\ntrue\n")
+    caller = Caller(actor, reads_own_files=True)
+    assert run_command(f"parse script={script}", caller)["metadata"]["vmBase"] == "demo"
+    copies = [path.name for path in site.COWWEB_IMPORT_FOLDERS[0].glob("*mine.sh")]
+    assert len(copies) == 1

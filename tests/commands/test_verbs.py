@@ -1,7 +1,6 @@
 """Every verb refuses what cannot be done with its reason, and each command leaves one entry in the audit."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -282,15 +281,6 @@ def test_a_site_that_is_full_says_so(web, do, settings):
         "quota",
         "The site keeps at most 1 clones: remove one first",
     )
-
-
-def test_a_file_of_the_shells_user_is_copied_in_first(site, web, actor, tmp_path):
-    script = tmp_path / "mine.sh"
-    script.write_text("# kvm-infra-use: demo\ntrue\n")
-    caller = Caller(actor, reads_own_files=True)
-    assert run_command(f"parse script={script}", caller)["metadata"]["vmBase"] == "demo"
-    copies = [path.name for path in Path(site.COWWEB_IMPORT_FOLDERS[0]).glob("*mine.sh")]
-    assert len(copies) == 1
 
 
 def test_a_base_whose_file_is_gone_starts_no_clone_and_nothing_is_made(web, new_entry, do):

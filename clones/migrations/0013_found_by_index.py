@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('bases', '0006_import_way'),
-        ('clones', '0011_sums_by_index'),
+        ('clones', '0012_copy_cancel'),
         ('hosts', '0004_measured'),
         ('people', '0003_sign_in'),
         ('pools', '0002_demand'),
