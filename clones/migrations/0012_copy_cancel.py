@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clones', '0012_found_by_index'),
+        ('clones', '0011_sums_by_index'),
     ]
 
     operations = [
