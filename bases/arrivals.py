@@ -101,8 +101,12 @@ def name_checked(name: str) -> None:
     base = BaseImage.objects.filter(name=name).exclude(status=BaseImage.Status.FAILED).first()
     if base:
         revisable(base)
-    if Import.objects.open().filter(name=name).exists():
-        raise ConflictError(f"An image for {name} is being imported already", field="name")
+    under_way = Import.objects.open().filter(name=name).first()
+    if under_way:
+        rests = under_way.state == Import.State.RECEIVING and under_way.way == Import.Way.UPLOAD
+        way_on = ": its upload goes on, or is ended, on its own page" if rests else ""
+        words = f"An image for {name} is being imported already{way_on} (import {under_way.pk})"
+        raise ConflictError(words, field="name")
 
 
 def way_checked(wanted: Wanted, expected: str) -> None:

@@ -9,7 +9,7 @@ Example::
 from audit.services import Actor
 from bases.integrity import revision_checked
 from bases.models import BaseImage, BaseRevision, Stage
-from cowweb.errors import ConflictError, NotFoundError
+from cowweb.errors import ConflictError, DomainError, NotFoundError
 
 STABLE = "stable"
 
@@ -19,6 +19,10 @@ def base_named(name: str) -> BaseImage:
     try:
         return BaseImage.objects.select_related("current").get(name=name)
     except BaseImage.DoesNotExist:
+        whole = name.partition("@")[0]
+        if whole != name and BaseImage.objects.filter(name=whole).exists():
+            words = f"This is about a base with all its revisions: write base={whole}, not base={name}"
+            raise DomainError(words, field="base") from None
         raise NotFoundError(f"Base image {name} not found", field="base") from None
 
 

@@ -10,6 +10,7 @@ Example::
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from django import template
@@ -30,11 +31,14 @@ from clones.rows import rows_drawn
 from clones.sharing import memory_shared
 from clones.times import LAST, timed, times_of
 from clones.usage import disks_allocated
-from cowweb.drawn import drawn, key_of
+from cowweb.drawn import drawn, key_of, values_of
 from cowweb.plotting import median
+from hosts.models import Finding
 from people.models import Team
 
 register = template.Library()
+SEEN = ("first_seen", "last_seen")
+FINDING = ("kind", "subject", "found", "done", "state", "decision", "decided_by", "evidence", "count", *SEEN)
 CSRF = SafeString("<!-- csrf -->")
 BASES_SHOWN = 20  # on the host's page; of the others their own pages tell
 
@@ -95,14 +99,28 @@ def clone_rows(clones: Iterable[Clone]) -> SafeString:
 @register.simple_tag(takes_context=True)
 def clone_options(context: template.Context, base: BaseImage) -> SafeString:
     """The fields of a new clone of this base, empty: the same for everyone but for their form's token."""
-    token = context.get("csrf_token")  # a live part has none, and the page adds it
-    csrf = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', token) if token else ""
-    form = drawn({key_of("clone_options", base.pk, base.name): base}, options_drawn)
-    return SafeString(form.replace(CSRF, csrf))
+    return with_token(drawn({key_of("clone_options", base.pk, base.name): base}, options_drawn), context)
+
+
+def with_token(text: str, context: template.Context) -> SafeString:
+    """What was drawn for everyone, with one person's token. A live part has none, and its page adds it."""
+    token = context.get("csrf_token")
+    field = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', token) if token else ""
+    return SafeString(text.replace(CSRF, field))
 
 
 def options_drawn(base: BaseImage) -> str:
     return render_to_string("clones/_clone_form.html", {"fixed": base, "quiet": True, "csrf": CSRF})
+
+
+@register.simple_tag(takes_context=True)
+def finding_items(context: template.Context, findings: Iterable[Finding], *, decides: bool) -> SafeString:
+    items = {key_of("finding", decides, one.pk, *values_of(one, FINDING)): one for one in findings}
+    return with_token(drawn(items, partial(finding_drawn, decides=decides)), context)
+
+
+def finding_drawn(finding: Finding, *, decides: bool) -> str:
+    return render_to_string("clones/_finding.html", {"finding": finding, "decides": decides, "csrf": CSRF})
 
 
 @register.simple_tag

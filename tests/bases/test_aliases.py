@@ -5,6 +5,7 @@ import pytest
 from audit.models import AuditEntry
 from bases.aliases import alias_move, alias_remove, alias_roll_back
 from bases.models import BaseAlias, BaseImage, BaseRevision
+from bases.references import base_named
 from bases.services import Source, base_edit, base_ready, base_revise
 from clones.services import clone_create
 from clones.wanted import Wanted
@@ -45,6 +46,13 @@ def test_an_alias_is_made_moved_rolled_back_and_removed(demo_2, actor):
     with pytest.raises(NotFoundError, match="demo has no alias lts"):
         base_ready("demo@lts")
     assert not BaseAlias.objects.exists()
+
+
+def test_what_is_about_the_whole_base_says_so_of_a_revision(demo_2):
+    with pytest.raises(DomainError, match="write base=demo, not base=demo@1"):
+        base_named("demo@1")
+    with pytest.raises(NotFoundError, match="Base image other@1 not found"):
+        base_named("other@1")
 
 
 def test_new_revisions_become_next_where_the_base_says_so(demo, second_image, actor):
