@@ -16,6 +16,7 @@ from clones.models import Clone
 from clones.ports import ports_seen
 from clones.querysets import CloneQuerySet
 from clones.rows import ROW_FIELDS
+from clones.services import MAKE
 from clones.sharing import memory_use_of
 from clones.tree import chain_of
 from clones.wanted import why_not_live
@@ -24,7 +25,7 @@ from cowweb.roles import curates
 from cowweb.values import egress_text
 from hosts.errors import DriverError
 from hosts.findings import Kind
-from hosts.models import Finding
+from hosts.models import Finding, Job
 from hosts.services import local_driver
 from people import rights
 from people.models import Team
@@ -244,8 +245,13 @@ def chain_context(clone: Clone) -> dict[str, Any]:
 
 
 def record_of_clone(clone: Clone) -> AuditEntryQuerySet:
-    """What was done with it, and not with an earlier clone of its name: that may have been others'."""
-    return AuditEntry.objects.about(f"clone:{clone.name}").filter(at__gte=clone.created_at)
+    """What made it, or ran on it, and what was done with it; not with an earlier clone of its name."""
+    runs = Q(task__startswith="provisioning.", subject_id__in=clone.runs.values("pk"))
+    jobs = Job.objects.filter(Q(task=MAKE, subject_id=clone.pk) | runs).exclude(audit_entry=None)
+    done = Q(target=f"clone:{clone.name}", at__gte=clone.created_at)
+    return AuditEntry.objects.filter(
+        done | Q(pk__in=list(jobs.values_list("audit_entry", flat=True)))
+    ).for_list()
 
 
 def network_context(clone: Clone, *, look: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from bases.models import BaseImage
 from clones.pages import network_context
+from cowweb.errors import DomainError
 from cowweb.wording import days_or_hours
 from people import rights
 from provisioning.going_on import secret_names
@@ -137,3 +138,11 @@ def parameters_context(parsed: Parsed, posted: Mapping[str, str]) -> dict[str, A
     ]
     shape = hashlib.sha256(repr(parsed.header.params).encode()).hexdigest()[:16]
     return {"params": params, "shape": shape, "shape_changed": posted.get("shape") != shape}
+
+
+def refused_again(run: Run, error: DomainError) -> str:
+    """Why a run was not begun again: most often because its secrets are gone."""
+    names = secret_names(run)
+    if error.field != "parameters" or not names:
+        return str(error)
+    return f"Secrets are deleted when a run ends: give {', '.join(names)} again, and run it"

@@ -30,6 +30,7 @@ from provisioning.pages import (
     input_context,
     list_context,
     new_context,
+    refused_again,
     run_page,
 )
 from provisioning.sending import run_send
@@ -162,7 +163,7 @@ def run_again_view(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         again = run_again(run=run, actor=actor_of(request)).run
     except DomainError as error:
-        told(request, error)
+        told(request, refused_again(run, error))
         if error.field == "parameters":
             return redirect(f"{reverse('run-new')}?again={pk}")
         return back(request, "run-detail", pk=pk)

@@ -98,9 +98,14 @@ def quota_set(*, account: Account, quota: Quota, most: int | str | None, actor: 
             limits[quota] = most
         Account.objects.filter(pk=account.pk).update(limits=limits)
         account.limits = limits
-        op.changed({quota.value: params["before"]}, {quota.value: wanted})
+        op.changed({quota.value: told(quota, params["before"])}, {quota.value: told(quota, wanted)})
         ring("quotas")
         return account
+
+
+def told(quota: Quota, limit: int | str) -> str:
+    """A limit as people say it."""
+    return limit if isinstance(limit, str) else in_words(quota, limit)
 
 
 def site_default(account: Account, quota: Quota) -> int | None:

@@ -39,14 +39,19 @@ def finish_file_script(remote: str, name: str, *, size: int, mode: int, token: s
 def put_folder_script(remote: str, *, token: str, archive: str = "-") -> str:
     """Unpacks a tar archive. An existing folder gets the new files in addition, when all have arrived."""
     return f"""d={_name(remote)}
-case $d in */*) t="${{d%/*}}/.cowweb-{checked(token)}" ;; *) t=.cowweb-{token} ;; esac
+t=.cowweb-{checked(token)}
+if [ -d "$d" ]; then t="${{d%/}}/$t"; else case $d in */*) t="${{d%/*}}/$t" ;; esac; fi
+{JOIN}
 trap 'rm -rf "$t"' EXIT
 trap 'exit 1' HUP INT TERM
 umask 022
 mkdir -m 700 "$t" && tar xf {quoted(archive)} -C "$t" || exit 1
 [ -e "$t/{end_mark(token)}" ] || exit {IS_SHORT}
 rm "$t/{end_mark(token)}" && chmod 755 "$t" || exit 1
-if [ -d "$d" ]; then (cd "$t" && tar cf - .) | (cd "$d" && tar xf -); else mv "$t" "$d"; fi"""
+if [ ! -d "$d" ]; then mv "$t" "$d"; exit; fi
+fits "$t" "${{d%/}}" || exit 1
+trap '' HUP INT TERM
+(join "$t" "${{d%/}}")"""
 
 
 def get_file_script(remote: str) -> str:
@@ -88,6 +93,32 @@ def check_copied(result: ExecResult, remote: str) -> None:
     raise kind(f"{remote} could not be copied: {last}", exit_code=result.exit_code, stderr=words)
 
 
+# What has arrived joins what is there by being renamed: that takes no room, and is looked at before, so it
+# hardly fails half-way. A folder takes a free place as one, and is gone into where there is one already.
+JOIN = r"""
+fits() {
+  to=$2
+  set -- "$1"/* "$1"/.[!.]* "$1"/..?*
+  for e; do
+    o=$to/${e##*/}
+    if [ -d "$e" ] && [ ! -L "$e" ]; then
+      if [ -d "$o" ]; then (fits "$e" "$o") || return 1
+      elif [ -e "$o" ] || [ -L "$o" ]; then echo "$o is there, and no folder" >&2; return 1; fi
+    elif [ -d "$o" ] && [ ! -L "$o" ] && { [ -e "$e" ] || [ -L "$e" ]; }; then
+      echo "$o is a folder already" >&2; return 1
+    fi
+  done
+}
+join() {
+  from=$1 to=$2
+  case $to in '' | /*) ;; *) to=$PWD/$to ;; esac
+  set -- "$1"/* "$1"/.[!.]* "$1"/..?*
+  for e; do
+    [ -d "$e" ] && [ ! -L "$e" ] && [ -d "$to/${e##*/}" ] || continue
+    (join "$e" "$to/${e##*/}") && rmdir "$e" || return 1
+  done
+  cd "$from" && find . ! -name . -prune -exec sh -c 'exec mv -f "$@" "$0/"' "$to" {} +
+}"""
 CLEAN_UP = "trap 'rm -f \"$t\"' EXIT\ntrap 'exit 1' HUP INT TERM\numask 077"
 RECEIVE = 'cat >"$t" || exit 1'
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
         (
             "set_quota default_of=people quota=memory limit=8G",
             "set_quota default_of=people quota=memory limit=none",
-            {"memory": [8192, "none"]},
+            {"memory": ["8 GiB", "none"]},
         ),
         ("create_team name=red", "transfer name=web team=red", {"team": [None, "red"]}),
         ("help", "transfer name=web user=mia", {"owner": ["admin", "mia"]}),

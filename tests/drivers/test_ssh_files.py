@@ -94,6 +94,33 @@ def test_folders_go_both_ways_and_links_stay_inside(ssh_guest, tmp_path):
     assert not (back / "outside").is_symlink()
 
 
+def test_a_folder_joins_one_that_is_there_whole_or_not_at_all(ssh_guest, tmp_path):
+    source, remote = tmp_path / "source", tmp_path / "it's remote"
+    for folder, names in ((source, ("a/b/new", "a/old", "-x", ".h", "n/m")), (remote, ("a/b/kept", "a/old"))):
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(folder.name)
+    (source / "n" / "link").symlink_to("m")
+    ssh_guest.put(source, str(remote))
+    there = sorted(str(path.relative_to(remote)) for path in remote.rglob("*") if not path.is_dir())
+    assert there == ["-x", ".h", "a/b/kept", "a/b/new", "a/old", "n/link", "n/m"]
+    assert (remote / "a" / "old").read_text() == "source" and (remote / "n" / "link").is_symlink()
+    (source / "a" / "b" / "new").write_text("newer")
+    (remote / "z").mkdir()
+    (source / "z").write_text("a file")
+    refused(ssh_guest, source, remote, "is a folder already")
+    (source / "z").unlink()
+    (source / "a" / "b" / "kept").mkdir()
+    refused(ssh_guest, source, remote, "is there, and no folder")
+
+
+def refused(ssh_guest, source, remote, words):
+    with pytest.raises(DriverError, match=words):
+        ssh_guest.put(source, str(remote))
+    assert (remote / "a" / "b" / "new").read_text() == "source"
+    assert not list(remote.parent.rglob(".cowweb-*"))
+
+
 def test_a_folder_is_not_fetched_over_another(ssh_guest, tmp_path):
     make_folder(tmp_path / "far" / "source")
     (tmp_path / "here" / "source").mkdir(parents=True)

@@ -4,8 +4,12 @@ import re
 
 import pytest
 
+from audit.services import operation
 from clones.models import Clone
+from clones.services import MAKE
+from hosts.jobs import enqueue
 from provisioning.models import Run
+from provisioning.services import RUN
 from tests.clones.conftest import demo as a_base, made as a_maker
 from tests.people.conftest import actor_for, crowd as crowd_of_each
 
@@ -61,3 +65,14 @@ def test_while_its_clone_is_being_released_nobody_is_told_that_it_was_removed(cr
     page = client.get(f"/runs/{run.pk}/").text
     assert "More ways on as soon as its clone is released" in page
     assert "was removed" not in page
+
+
+def test_a_clones_record_begins_with_what_made_it_and_has_the_runs_on_it(crowd, run, client):
+    admin = actor_for(crowd.administrator)
+    with operation(admin, "provision", target="script:job.sh") as op:
+        enqueue(RUN, run.pk, entry=op.entry)
+    with operation(admin, "clone", target="base:demo") as op:
+        enqueue(MAKE, run.clone.pk + 1, entry=op.entry)  # of another clone
+    client.force_login(crowd.administrator)
+    entries = client.get("/clones/web/?tab=audit").context["entries"]
+    assert [entry.action for entry in entries] == ["provision", "clone"]

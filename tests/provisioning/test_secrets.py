@@ -192,6 +192,8 @@ def test_running_again_asks_for_it_and_keeps_the_rest(run, actor, client, admin)
     assert again.parameters[1]["value"] == "us"
     client.force_login(admin)
     assert client.post(f"/runs/{run.pk}/again/").headers["Location"] == f"/runs/new/?again={run.pk}"
+    page = client.get(f"/runs/new/?again={run.pk}").content.decode()
+    assert "Secrets are deleted when a run ends: give TOKEN again, and run it" in page
 
 
 def test_what_is_dumped_for_a_backup_is_sealed(run):
