@@ -1,15 +1,18 @@
 """Every page in both themes, wide and narrow: a picture each, no serious accessibility violation, no error."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.browser.conftest import new_context
+from tests.support.http import invited_in
 
 pytestmark = [pytest.mark.guest, pytest.mark.browser]
 AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = {"wide": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+LONG = "bartholomew.featherstonehaugh-cholmondeley@engineering.example.org"
 PAGES = {
     "overview": "/",
     "bases": "/bases/",
@@ -47,6 +50,8 @@ PAGES = {
     "people": "/people/",
     "person": "/people/admin/",
     "team": "/teams/shown/",
+    "person-long": "/people/{long}/",
+    "request-long": "/quotas/requests/{request}/",
     "settings": "/settings/",
     "security": "/settings/security/",
     "app-set-up": "/settings/security/app/",
@@ -84,6 +89,17 @@ def wider_than(page, *sizes):
     page.set_viewport_size(sizes[0])
 
 
+def asked_by_somebody_long(served) -> int:
+    """Somebody whose names are as long as names get has joined, and asks for more: no page grows wider by it."""
+    do = served.admin.command
+    invited = do(f"invite team=shown whom='{LONG}, from the third floor'")
+    somebody = invited_in(served.address, invited["output"], LONG, "Bartholomew Maximilian " * 4)
+    do(f"set_quota user={LONG} quota=clones limit=1")
+    why = "Comparing the releases that customers still have in the field, each with two configurations"
+    asked = somebody.command(f"request_quota quota=clones limit=9 until=2099-12-24 why='{why}'")
+    return int(re.search(r"\d+", asked["output"])[0])
+
+
 @pytest.fixture(scope="module")
 def furnished(served):
     """A stopped clone with a snapshot, and at least one run: pages that have something to show."""
@@ -98,7 +114,9 @@ def furnished(served):
     served.admin.post("/hosts/findings/compare/")
     if not served.newest_run():
         do("provision script=fails.sh")
-    yield {"run": served.newest_run()}
+    request = asked_by_somebody_long(served)
+    yield {"run": served.newest_run(), "long": LONG, "request": request}
+    do(f"refuse request={request} note=over")
     do("remove name=shown")
     served.admin.post("/teams/shown/remove/")
     shutil.rmtree(strange.parent)

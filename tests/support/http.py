@@ -62,3 +62,18 @@ class Person:
         body = self.ask("/api/command/", json.dumps({"command": line}).encode(), kind="application/json")
         result: dict[str, Any] = json.loads(body)
         return result
+
+
+def invited_in(address: str, link: str, name: str, full_name: str) -> Person:
+    """Somebody who follows an invitation, makes an account there and signs in."""
+    path, password = re.search(r"/join/[^/]+/", link), "a-long-password-of-theirs"
+    assert path
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+    with opener.open(address + path[0]) as page:
+        found = TOKEN.search(page.read().decode())
+    assert found
+    form = {"name": name, "full_name": full_name, "password": password, "csrfmiddlewaretoken": found[1]}
+    joining = urllib.request.Request(address + path[0], urllib.parse.urlencode(form).encode())
+    joining.add_header("Origin", address)
+    with opener.open(joining):
+        return Person(address, name, password)
