@@ -16,8 +16,6 @@ from tests.support.https import https_server
 
 pytestmark = pytest.mark.slow
 
-DATA = b""
-
 
 @pytest.fixture
 def data(image):
