@@ -95,7 +95,7 @@ def machines_in(data: Path, name: str, guest: BuiltGuest, memory: Path) -> Itera
         shutil.copy(probed, data)  # the same host and kernel: the verdict holds here too
     driver = driver_for("qemu", data=data, probe_kernel=lambda: guest.kernel, memory=memory)
     folder = data / name
-    folder.mkdir()
+    folder.mkdir(parents=True)
     try:
         yield Bed(driver, guest, folder, memory)
     finally:
@@ -108,7 +108,7 @@ def machines_in(data: Path, name: str, guest: BuiltGuest, memory: Path) -> Itera
 
 def stored(guest: BuiltGuest, store: Path) -> BuiltGuest:
     """The guest's files among those that machines may be lent."""
-    store.mkdir()
+    store.mkdir(parents=True)
     here = {}
     for name in ("disk", "kernel", "initrd"):
         if path := getattr(guest, name):

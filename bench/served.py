@@ -21,6 +21,7 @@ from bench.site import Site, served
 from hosts.drivers.build import GuestKind, build_guest
 
 ROUNDS = 10
+BESIDE = "lib"  # of what machines see of a site's folder, what the site itself does not look through
 PUSHED_S = 120.0
 PUSHED, SHOWN, ALONE = "POST to running, pushed", "the driver, in the same clones", "the driver by itself"
 PHASES = ("disk", "start", "identity")
@@ -40,8 +41,8 @@ def in_turn(
     site: Site, saved: Saved, kind: GuestKind, rounds: int
 ) -> tuple[dict[str, list[float]], list[str]]:
     """Samples of the driver's own way and the site's, and by which way the site's clones came."""
-    guest = stored(build_guest(kind, cache=cache_folder(), progress=said), site.data / "driver")
-    with machines_in(site.data, "machines", guest, saved.memory.parent) as machines:
+    guest = stored(build_guest(kind, cache=cache_folder(), progress=said), site.data / BESIDE / "guest")
+    with machines_in(site.data, f"{BESIDE}/machines", guest, saved.memory.parent) as machines:
         samples: dict[str, list[float]] = {SHOWN: [], PUSHED: [], ALONE: []}
         ways: list[str] = []
         for number in range(rounds + 1):
