@@ -1,7 +1,6 @@
 """What tests share: a site of their own folders, a user, and one built guest for the whole session."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import hypothesis
@@ -17,6 +16,7 @@ from bases.services import Facts, Source, base_register
 from hosts import services as host_services
 from hosts.drivers.build import BuiltGuest, build_guest
 from tests.support.daemons import Postgres, Redis, postgres_programs, redis_program
+from tests.support.known_images import asked_once, image_at
 from tests.support.site import Site
 
 # No example is timed: a shared machine may be slow at any of them.
@@ -154,12 +154,13 @@ def member_actor(member) -> Actor:
 
 @pytest.fixture
 def image(site):
-    path = site.COWWEB_IMPORT_FOLDERS[0] / "disk.qcow2"
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), "16M"], check=True)
-    return path
+    return image_at(site.COWWEB_IMPORT_FOLDERS[0] / "disk.qcow2", "16M")
 
 
 @pytest.fixture
 def demo(image, actor):
     """A base whose disk is empty."""
-    return base_register(name="demo", source=Source(image), facts=Facts(memory_mb=64, cpus=1), actor=actor)
+    with asked_once():
+        return base_register(
+            name="demo", source=Source(image), facts=Facts(memory_mb=64, cpus=1), actor=actor
+        )

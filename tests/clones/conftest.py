@@ -14,16 +14,19 @@ from clones.specs import spec_of
 from clones.wanted import Wanted
 from hosts.jobs import work
 from hosts.services import local_driver
+from tests.support.known_images import asked_once, image_at
 
 
 def image(path, size="64M"):
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), size], check=True)
-    write(path, "0", "4M", "0x11")
-    return path
+    return image_at(path, size, written("0", "4M", "0x11"))
+
+
+def written(at, size, pattern):
+    return f"write -P {pattern} {at} {size}"
 
 
 def write(disk, at, size, pattern):
-    command = f"write -P {pattern} {at} {size}"
+    command = written(at, size, pattern)
     subprocess.run(["qemu-io", "-f", "qcow2", "-c", command, str(disk)], check=True, capture_output=True)
 
 
@@ -38,7 +41,8 @@ def shows(disk, at, size, pattern):
 @pytest.fixture
 def demo(site, actor) -> BaseImage:
     disk = image(site.COWWEB_IMPORT_FOLDERS[0] / "disk.qcow2")
-    return base_register(name="demo", source=Source(disk), facts=Facts(memory_mb=64, cpus=1), actor=actor)
+    with asked_once():
+        return base_register(name="demo", source=Source(disk), facts=Facts(memory_mb=64, cpus=1), actor=actor)
 
 
 @pytest.fixture
