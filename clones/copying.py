@@ -18,13 +18,13 @@ from clones.copy_sizes import size_in_guest
 from clones.file_models import FileCopy
 from clones.machines import free_guest
 from cowweb.errors import DomainError
+from cowweb.flags import Flag
 from cowweb.live import ring
 from hosts.drivers.base import Guest
 from hosts.drivers.errors import Cancelled, DriverError
 
 Status = FileCopy.Status
 TELL_S = 0.3
-LOOK_S = 0.5
 
 
 class Told:
@@ -42,18 +42,12 @@ class Told:
                 ring(f"clone.{self.copy.clone_id}")
 
 
-class Stop:
+class Stop(Flag):
     """Set once someone asked for the copy to end."""
 
     def __init__(self, copy: FileCopy) -> None:
-        self.copy_id, self.next_look, self.seen = copy.pk, 0.0, False
-
-    def is_set(self) -> bool:
-        now = time.monotonic()
-        if not self.seen and now >= self.next_look:
-            self.next_look = now + LOOK_S
-            self.seen = FileCopy.objects.filter(pk=self.copy_id, cancel_asked_at__isnull=False).exists()
-        return self.seen
+        asked = FileCopy.objects.filter(pk=copy.pk, cancel_asked_at__isnull=False)
+        super().__init__(asked.exists)
 
     def check(self) -> None:
         if self.is_set():

@@ -24,6 +24,7 @@ from clones.services import clone_moved
 from clones.specs import record_of, spec_of
 from cowweb.clean import plain_text
 from cowweb.errors import ConflictError
+from cowweb.flags import Flag
 from cowweb.live import ring
 from hosts.drivers.base import Channel, Guest, Shell, Size
 from hosts.drivers.errors import Cancelled, DriverError, Refused, TimedOut, Unreachable
@@ -33,7 +34,6 @@ from hosts.services import local_driver
 Status = Clone.Status
 OnPhase = Callable[[str], None]
 
-CANCEL_LOOK_S = 0.5
 SSH_LOOK_S = 3.0
 LAST_WORDS_LINES = 30
 
@@ -42,21 +42,12 @@ def no_phase(name: str) -> None:
     """For callers who do not follow the phases."""
 
 
-class Superseded:
+class Superseded(Flag):
     """Set once the clone is no longer in the state its maker works on: someone asked for something else."""
 
     def __init__(self, clone_id: int, expected: str, also: Callable[[], bool] | None = None) -> None:
-        self.clone_id, self.expected, self.also = clone_id, expected, also
-        self.next_look = 0.0
-        self.seen = False
-
-    def is_set(self) -> bool:
-        now = time.monotonic()
-        if not self.seen and now >= self.next_look:
-            self.next_look = now + CANCEL_LOOK_S
-            self.seen = not Clone.objects.filter(pk=self.clone_id, status=self.expected).exists()
-            self.seen = self.seen or bool(self.also and self.also())
-        return self.seen
+        as_expected = Clone.objects.filter(pk=clone_id, status=expected)
+        super().__init__(lambda: not as_expected.exists() or bool(also and also()))
 
 
 def clone_made(

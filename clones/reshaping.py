@@ -39,6 +39,7 @@ from clones.chains import stage_refusal, unfit
 from clones.grounds import grounds_checked
 from clones.models import Clone, DiskTask, Layer
 from cowweb.errors import ConflictError
+from cowweb.flags import Flag
 from cowweb.live import ring
 from hosts.drivers.errors import Cancelled
 from hosts.services import local_driver
@@ -46,34 +47,27 @@ from hosts.services import local_driver
 Kind = DiskTask.Kind
 State = DiskTask.State
 Status = Clone.Status
-LOOK_S = 0.5
+WRITE_S = 0.5
 RESHAPABLE = [Status.STOPPED, Status.RUNNING, Status.PAUSED]
 
 
-class Progress:
+class Progress(Flag):
     """Writes down how far a task is, and hears when it is to stop."""
 
     def __init__(self, task: DiskTask) -> None:
-        self.task = task
-        self.next_look = self.next_write = 0.0
-        self.seen = False
+        self.task, self.next_write = task, 0.0
+        asked = DiskTask.objects.filter(pk=task.pk, cancel_asked_at__isnull=False)
+        super().__init__(asked.exists)
 
     def __call__(self, percent: float) -> None:
         now = time.monotonic()
         if now >= self.next_write:
-            self.next_write = now + LOOK_S
+            self.next_write = now + WRITE_S
             self.noted(percent=round(percent, 1))
 
     def noted(self, **fields: object) -> None:
         DiskTask.objects.filter(pk=self.task.pk).update(**fields)
         ring(f"clone.{self.task.clone_id}")
-
-    def is_set(self) -> bool:
-        now = time.monotonic()
-        if not self.seen and now >= self.next_look:
-            self.next_look = now + LOOK_S
-            self.seen = DiskTask.objects.filter(pk=self.task.pk, cancel_asked_at__isnull=False).exists()
-        return self.seen
 
 
 def disk_task_done(task_id: int) -> None:

@@ -1,38 +1,32 @@
 """What the phases of one run share: its row, its header, its log, and whether it was asked to end."""
 
 import hashlib
-import time
 from dataclasses import dataclass
 
 from django.conf import settings
 
 from clones.models import Clone
 from cowweb.errors import ConflictError
+from cowweb.flags import Flag
 from provisioning.checkpoints import Progress
 from provisioning.header import Parsed
 from provisioning.models import Run
 from provisioning.output import Recorder
 from provisioning.phases import Steps
 
-CANCEL_LOOK_S = 0.5
 
-
-class Stop:
+class Stop(Flag):
     """Set once the run was asked to end. Being asked every 0.1 s, it also writes what waits."""
 
     def __init__(self, run_id: int, recorder: Recorder, progress: Progress) -> None:
-        self.run_id, self.recorder, self.progress = run_id, recorder, progress
-        self.next_look = 0.0
-        self.seen = False
+        self.recorder, self.progress = recorder, progress
+        asked = Run.objects.filter(pk=run_id, cancel_asked_at__isnull=False)
+        super().__init__(asked.exists)
 
     def is_set(self) -> bool:
         self.recorder.flush_if_due()
         self.progress.write_if_due()
-        now = time.monotonic()
-        if not self.seen and now >= self.next_look:
-            self.next_look = now + CANCEL_LOOK_S
-            self.seen = Run.objects.filter(pk=self.run_id, cancel_asked_at__isnull=False).exists()
-        return self.seen
+        return super().is_set()
 
 
 @dataclass(frozen=True, slots=True)

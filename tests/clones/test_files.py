@@ -188,7 +188,7 @@ def cancelled_under_way(actor, monkeypatch):
                 seen.append(self.copy.pk)
                 copy_cancel(copy=self.copy, actor=actor)
 
-    monkeypatch.setattr("clones.copying.LOOK_S", 0)
+    monkeypatch.setattr("cowweb.flags.LOOK_S", 0)
     monkeypatch.setattr("clones.copying.Told", Impatient)
     return seen
 
