@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import PATIENCE_MS, sign_in
 
 pytestmark = [pytest.mark.guest, pytest.mark.browser]
-LINES = 25
+LINES = 12
 SCRIPT = f"""#!/bin/sh
 # kvm-infra-use: demo
 # kvm-infra-cpus: %s

@@ -104,6 +104,7 @@ def asked_by_somebody_long(served) -> int:
 def furnished(served):
     """A stopped clone with a snapshot, and at least one run: pages that have something to show."""
     do = served.admin.command
+    served.template()
     assert do("clone base=demo name=shown no_start=true")["success"]
     assert do("snapshot name=shown snapshot_name=first")["success"]
     served.admin.post("/people/_team/", name="shown", description="Who shows things")

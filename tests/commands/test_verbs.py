@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from audit.models import AuditOutcome
+from audit.models import AuditEntry, AuditOutcome
 from clones.models import Clone
 from commands.dispatch import VERBS, run_command
 from commands.service import Caller
@@ -172,19 +172,21 @@ def scripts(site):
     (folder / "wrong.sh").write_text("# kvm-infra-use: demo\n# kvm-infra-cpus: many\ntrue\n")
 
 
-@pytest.mark.parametrize(("line", "code", "words"), REFUSALS)
-def test_a_refusal_has_its_reason_and_one_entry_and_makes_nothing(new_entry, do, scripts, line, code, words):
-    result = do(line)
-    assert (result["success"], result["code"]) == (False, code), result
-    assert words in result["error"]
-    assert result["output"] == result["error"]
-    assert json.loads(json.dumps(result)) == result
-    entry = new_entry()
-    assert (entry.actor_name, entry.outcome.result) == ("admin", AuditOutcome.Result.REFUSED)
-    assert entry.outcome.reason == result["error"]
-    assert list(Clone.objects.values_list("name", "status")) == [("web", "stopped")]
-    assert not Run.objects.exists()
-    assert not Job.objects.unfinished().exists()
+def test_a_refusal_has_its_reason_and_one_entry_and_makes_nothing(web, do, scripts, subtests):
+    for line, code, words in REFUSALS:
+        with subtests.test(line):
+            before = AuditEntry.objects.count()
+            result = do(line)
+            assert (result["success"], result["code"]) == (False, code), result
+            assert words in result["error"]
+            assert result["output"] == result["error"]
+            assert json.loads(json.dumps(result)) == result
+            (entry,) = AuditEntry.objects.order_by("pk")[before:]
+            assert (entry.actor_name, entry.outcome.result) == ("admin", AuditOutcome.Result.REFUSED)
+            assert entry.outcome.reason == result["error"]
+            assert list(Clone.objects.values_list("name", "status")) == [("web", "stopped")]
+            assert not Run.objects.exists()
+            assert not Job.objects.unfinished().exists()
 
 
 def test_every_verb_of_the_language_can_be_carried_out_or_says_why_not():

@@ -26,6 +26,8 @@ def short(tmp_path_factory, tiny_guest, guest_cache):
     )
     try:
         made.up()
+        # What ends here is no template's clone: each server that comes back would build one again.
+        assert made.admin.command("set_pool base=demo instant=false")["success"]
         yield made
     finally:
         made.end()

@@ -18,6 +18,23 @@ timeout 3 nc 10.0.2.2 {port} </dev/null && exit 1
 timeout 3 nc 169.254.169.254 80 </dev/null && exit 1
 exit 0
 """
+PAGE = """#!/bin/sh
+# kvm-infra-use: demo
+# kvm-infra-ingress-port: 8080
+# kvm-infra-check: http:8080/
+mkdir /www; echo "Served by $(hostname)" > /www/index.html
+httpd -p 8080 -h /www
+"""
+
+
+@pytest.fixture(scope="module")
+def web(served, lab):
+    """A machine that serves a page: a memory clone, as `lab` is."""
+    served.script("page.sh", PAGE)
+    result = served.admin.command("provision script=page.sh name=web keep_running=true")
+    assert result["success"], result
+    yield result
+    assert served.admin.command("remove name=web")["success"]
 
 
 def reaches(served, address, port):

@@ -13,6 +13,12 @@ HEAD = "#!/bin/sh\n# kvm-infra-use: demo\n# kvm-infra-timeout: 60\n"
 MIB = 1 << 20
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick(served):
+    """No script here is about a boot."""
+    served.template()
+
+
 def ran(served, name, text, **form):
     run = served.run_over(served.order(name, text, after="remove", **form), timeout_s=promised(120))
     return run, served.admin.get(f"/runs/{run['id']}/output.txt")

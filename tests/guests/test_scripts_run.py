@@ -23,7 +23,17 @@ echo "cpus=$(nproc)"
 echo "memory=$(awk '/MemTotal/ {print $2}' /proc/meminfo)"
 nc -w 1 192.0.2.1 443 </dev/null 2>/dev/null && echo out=open || echo out=closed
 """
+WEB = "examples/web.sh"
 PHASES = ["parse", "allocate", "clone", "start", "ready", "runtime", "script"]
+
+
+@pytest.fixture(scope="module")
+def web(served):
+    """The example that serves a page, provisioned with its machine kept; made in a shell."""
+    result = served.cow(f"provision script={WEB} name=web keep_running=true snapshot=true")
+    assert result["success"], result
+    yield result
+    assert served.admin.command("remove name=web")["success"]
 
 
 def test_the_web_example_keeps_its_machine_and_its_page_answers(served, web):
@@ -87,6 +97,7 @@ def test_two_runs_at_once_each_end_as_they_should(served):
 def test_a_base_without_the_runtime_is_brought_it(served):
     built = served.manage("build_base", "tiny", "--without-rexx", "--register", "bare", timeout_s=900)
     assert built.returncode == 0, built.stderr
+    assert served.admin.command("set_pool base=bare instant=false")["success"]  # one clone is all
     result = served.admin.command("provision script=hello.rexx base=bare name=bare-one")
     assert result["success"], result
     assert "the sum so far 55" in result["stdout"]

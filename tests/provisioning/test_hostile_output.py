@@ -31,9 +31,13 @@ CLASSES = re.compile(r"( *sgr-[bdiursfg][0-9]{0,2})* *", re.ASCII)
 QUIET = b"a line before\n"
 
 
+def new_run(owner) -> Run:
+    return Run.objects.create(script_name="x.sh", owner=owner, clone_name="c", base_reference="demo")
+
+
 @pytest.fixture
 def run(admin) -> Run:
-    return Run.objects.create(script_name="x.sh", owner=admin, clone_name="c", base_reference="demo")
+    return new_run(admin)
 
 
 def recorded(run: Run, data: bytes) -> str:
@@ -49,20 +53,20 @@ def recorded(run: Run, data: bytes) -> str:
     return lines[1][2]
 
 
-def drawn(line: str) -> dict[str, str]:
-    """As the browser draws it."""
+def drawn(lines: list[str]) -> list[dict[str, str]]:
+    """As the browser draws them."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not there")
     done = subprocess.run(
         [node, str(HERE / "render.mjs"), str(VIEWER)],
-        input=json.dumps([["stdout", 0, line]]),
+        input=json.dumps([["stdout", 0, line] for line in lines]),
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)[0]
+    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -75,13 +79,13 @@ def test_it_is_kept_as_text_and_colours_only(run, kind):
     assert len(line) <= LINE_CHARACTERS + len(CUT_MARK)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_it_is_drawn_as_text_in_spans(run, kind):
-    line = recorded(run, KINDS[kind][0])
-    shown = drawn(line)
-    assert shown["text"] == SGR.sub("", line)
-    assert set(shown["tags"]) <= {"span", "mark"}
-    assert CLASSES.fullmatch(shown["classes"])
+def test_it_is_drawn_as_text_in_spans(admin, subtests):
+    lines = [recorded(new_run(admin), data) for data, _ in KINDS.values()]
+    for kind, line, shown in zip(KINDS, lines, drawn(lines), strict=True):
+        with subtests.test(kind):
+            assert shown["text"] == SGR.sub("", line)
+            assert set(shown["tags"]) <= {"span", "mark"}
+            assert CLASSES.fullmatch(shown["classes"])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -24,6 +24,7 @@ from urllib.parse import quote
 
 LEAST = 8
 PIECE, OVERLAP = 8 * 1024 * 1024, 4096
+NOTHING = bytes(4096)  # most of a machine's memory and disk
 
 
 def disguises(secret: str) -> set[bytes]:
@@ -66,7 +67,7 @@ class Canaries:
         with suppress(FileNotFoundError), path.open("rb") as file:
             tail = b""
             while piece := file.read(PIECE):
-                found.update(self.found_in(tail + piece, str(path), but))
+                found.update(self.found_in((tail + piece).replace(NOTHING, b"\0"), str(path), but))
                 tail = piece[-OVERLAP:]
         return sorted(found)
 
@@ -111,9 +112,15 @@ def watched(canaries: Canaries, but: set[int]) -> Iterator[dict[str, int]]:
     over = Event()
 
     def look() -> None:
+        known, secrets = set[bytes](), dict[str, str]()
         while not over.is_set():
+            if secrets != canaries.secrets:  # what was known to hold none may hold the new one
+                known, secrets = set(), dict(canaries.secrets)
             for where, data in processes(but | {os.getpid()}):
                 seen[where] = seen.get(where, 0) + 1
+                if data in known:
+                    continue
+                known.add(data)
                 for found in canaries.found_in(data, where):
                     seen[f"FOUND {found}"] = 1
             time.sleep(0.005)
