@@ -27,6 +27,13 @@ hypothesis.settings.load_profile("untimed")
 LONGEST = {"test_build_guests", "test_odd_scripts", "test_pages_look", "test_newcomer", "test_canaries"}
 
 
+def pytest_configure():
+    """Each test's client would look through all static files at its first request; a served site does."""
+    from django.conf import settings
+
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
 def pytest_collection_modifyitems(items):
     """What takes a minute and more runs where it is asked for: `COWWEB_LONG_TESTS=1`."""
     items.sort(key=lambda item: item.path.stem not in LONGEST)
