@@ -8,13 +8,13 @@ from playwright.sync_api import expect
 from tests.browser.conftest import PATIENCE_MS, sign_in
 
 pytestmark = [pytest.mark.guest, pytest.mark.browser]
-LINES = 12
+LINES = 25
 SCRIPT = f"""#!/bin/sh
 # kvm-infra-use: demo
 # kvm-infra-cpus: %s
 # kvm-infra-timeout: 300
 i=0
-while [ $i -lt {LINES} ]; do i=$((i + 1)); echo "line $i of the run"; sleep 1; done
+while [ $i -lt {LINES} ]; do i=$((i + 1)); echo "line $i of the run"; sleep 0.5; done
 """
 EXPECTED = [f"line {number} of the run" for number in range(1, LINES + 1)]
 HELD = "(document.querySelector('[data-log]').cowLog.lines.rows(0) ?? []).map(row => row[2])"
