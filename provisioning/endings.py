@@ -4,6 +4,7 @@ A server that dies between these steps leaves a run that says how it is ending; 
 """
 
 import contextlib
+import logging
 import time
 
 from django.db import transaction
@@ -27,6 +28,7 @@ from provisioning.phases import Steps, run_moved
 from provisioning.sealed import Veil, secrets_of
 from provisioning.work import Work, clone_now, token_of
 
+LOG = logging.getLogger(__name__)
 Status = Run.Status
 Phase = RunPhase.Name
 State = RunPhase.State
@@ -89,8 +91,10 @@ def wound_up(run: Run, *, guest_silent: bool = False) -> None:
     steps.enter(Phase.RELEASE)
     try:
         steps.leave(State.DONE, released(run, guest_silent=guest_silent))
-    except (DomainError, DriverError) as error:
-        failure = f"{run.clone_name} could not be let go of: {error}"
+    except Exception as error:
+        if not isinstance(error, DomainError | DriverError):
+            LOG.exception("Run %s could not let go of %s", run.pk, run.clone_name)
+        failure = f"{run.clone_name} could not be let go of: {sentence(error, Phase.RELEASE)}"
         steps.leave(State.FAILED, failure)
         if run.ending == Status.SUCCEEDED:
             ending_written(run, Status.FAILED, failure, "", Phase.RELEASE)

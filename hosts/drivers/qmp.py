@@ -12,6 +12,7 @@ Example::
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -42,11 +43,20 @@ class Qmp:
         peer = connected(folder, SOCKET, timeout_s=timeout_s)
         self._loop = asyncio.new_event_loop()
         try:
-            self._wait(self._client.connect(peer), "greet", timeout_s)
+            self._wait(self._greeted(peer), "greet", timeout_s)
         except BaseException:
             self._loop.close()
             peer.close()
             raise
+
+    async def _greeted(self, peer: socket.socket) -> None:
+        """The library takes for granted that who has greeted is still there a moment later."""
+        try:
+            await self._client.connect(peer)
+        except AssertionError:
+            with contextlib.suppress(QMPError, OSError, EOFError):
+                await self._client.disconnect()
+            raise EOFError("it ended just after its greeting") from None
 
     def execute(
         self, command: str, arguments: Mapping[str, object] | None = None, *, timeout_s: float = DEADLINE_S

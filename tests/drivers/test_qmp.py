@@ -1,5 +1,6 @@
 """The monitor always answers within a deadline, or says why not."""
 
+import json
 import threading
 import time
 
@@ -24,6 +25,29 @@ def test_a_monitor_that_says_nothing_meets_the_deadline(tmp_path):
         with pytest.raises(TimedOut, match="greet"):
             Qmp(tmp_path, timeout_s=0.2)
         assert time.monotonic() - started < 2
+
+
+GREETING = {"QMP": {"version": {"qemu": {}, "package": ""}, "capabilities": []}}
+
+
+def test_a_monitor_that_goes_just_after_its_greeting_is_unreachable(tmp_path):
+    """What the library meets with an assertion, as often as the end comes before it looks."""
+    with listening(tmp_path, "qmp.sock") as monitor:
+
+        def goes():
+            for _ in range(20):
+                peer, _ = monitor.accept()
+                with peer:
+                    peer.sendall(json.dumps(GREETING).encode() + b"\r\n")
+                    asked = json.loads(peer.recv(4096))
+                    peer.sendall(json.dumps({"return": {}, "id": asked.get("id")}).encode() + b"\r\n")
+
+        going = threading.Thread(target=goes)
+        going.start()
+        for _ in range(20):
+            with pytest.raises(Unreachable), Qmp(tmp_path) as qmp:
+                qmp.execute("query-status")
+        going.join()
 
 
 def test_a_refused_command_keeps_qemus_words(driver, empty_machine):

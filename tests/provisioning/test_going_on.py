@@ -158,6 +158,23 @@ def test_a_guest_that_answers_nobody_is_not_waited_for(on_shell, site, monkeypat
     assert (released.ms > 6500) is (answers is not None)
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(DriverError("QEMU went away"), "QEMU went away"), (AssertionError("no"), "AssertionError: no")],
+)
+def test_a_clone_that_cannot_be_let_go_of_does_not_hold_its_run(on_shell, monkeypatch, error, words):
+    run, _ = on_shell("exit 0")
+
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr("provisioning.endings.clone_stopped", fails)
+    carried(run)
+    assert (run.status, run.failed_phase) == ("failed", "release")
+    assert run.failure == f"{run.clone_name} could not be let go of: {words}"
+    assert states(run)["script"] == "done"
+
+
 def test_a_cancelled_run_does_with_its_clone_what_is_chosen_then(on_shell, actor):
     run, _ = on_shell("exit 0")
     run_cancel(run=run, actor=actor, afterwards="remove")
