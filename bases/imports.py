@@ -34,11 +34,21 @@ def import_file(text: str, *, field: str) -> Path:
         path = (folder / text).resolve()
         if path.is_relative_to(folder) and path.is_file():
             return path
+    for folder in folders:
+        if Path(os.path.normpath(folder / text)).is_relative_to(folder) and leads_out(folder / text, folders):
+            raise ForbiddenError(
+                f"{field}={text!r} is a link that leads out of the import folders: put the file itself there",
+                field=field,
+            )
     if Path(text).is_absolute() and not any(Path(text).resolve().is_relative_to(f) for f in folders):
         raise ForbiddenError(
             f"{field}={text!r} is outside the import folders: put the file into {folders[0]}", field=field
         )
     raise NotFoundError(f"There is no file {text!r} below {folders[0]}", field=field)
+
+
+def leads_out(path: Path, folders: list[Path]) -> bool:
+    return not any(path.resolve().is_relative_to(folder) for folder in folders)
 
 
 def import_folder(text: str, *, field: str) -> Path:

@@ -52,10 +52,15 @@ def test_it_becomes_the_next_revision_of_a_base_that_is_there(browser, demo, sec
         ("../secret.key", "There is no file"),
         ("nothing.qcow2", "There is no file"),
         ("empty.qcow2", "size=0 is not from 1"),
+        ("linked.qcow2", "is a link that leads out of the import folders: put the file itself there"),
+        ("etc/passwd", "is a link that leads out"),
+        ("etc/../../secret.key", "There is no file"),
     ],
 )
 def test_what_is_no_file_of_the_folder_is_refused_at_its_field(browser, folder, path, words):
     (folder / "empty.qcow2").touch()
+    (folder / "linked.qcow2").symlink_to("/etc/passwd")
+    (folder / "etc").symlink_to("/etc")
     answer = browser.post(TAKE, {"name": "web", "path": path})
     assert (answer.status_code, Import.objects.exists()) == (422, False)
     assert words in answer.content.decode()
