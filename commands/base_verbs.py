@@ -10,7 +10,7 @@ from cowweb.errors import DomainError
 from cowweb.values import InvalidValue, memory_mb, whole_number
 from cowweb.wording import counted
 
-SEEDS = {"": BaseRevision.Seed.FW_CFG, "cloud-init": BaseRevision.Seed.NOCLOUD}
+SEEDS = {"fw_cfg": BaseRevision.Seed.FW_CFG, "cloud-init": BaseRevision.Seed.NOCLOUD}
 
 
 def register_base(command: Command, caller: Caller) -> Result:
@@ -47,9 +47,9 @@ def source_of(disk: Path, extra: dict[str, str]) -> Source:
     boot = extra.get("boot", BaseRevision.BootKind.BIOS)
     if boot not in (BaseRevision.BootKind.BIOS, BaseRevision.BootKind.UEFI):
         raise DomainError(f"boot={boot!r} is not known: write bios or uefi", field="boot")
-    seed = extra.get("seed", "")
+    seed = extra.get("seed", "fw_cfg")
     if seed not in SEEDS:
-        raise DomainError(f"seed={seed!r} is not known: write cloud-init, or leave it out", field="seed")
+        raise DomainError(f"seed={seed!r} is not known: write fw_cfg or cloud-init", field="seed")
     return Source(disk=disk, boot_kind=boot, seed=SEEDS[seed])
 
 

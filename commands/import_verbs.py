@@ -5,7 +5,7 @@ from bases.catalogue import Image, catalogue, image_named
 from bases.models import Import
 from bases.rights import curators_only
 from bases.signatures import how_checked
-from commands.base_verbs import megabytes, number
+from commands.base_verbs import SEEDS, megabytes, number
 from commands.language import Command
 from commands.service import Caller, Result
 from hosts.jobs import work_or_wait
@@ -42,7 +42,11 @@ def of_image(image: Image | None) -> dict[str, object]:
 
 
 def facts_said(values: dict[str, str]) -> dict[str, object]:
-    said: dict[str, object] = {key: values[key] for key in ("os", "description", "ssh_user") if key in values}
+    said: dict[str, object] = {
+        key: values[key] for key in ("os", "description", "ssh_user", "boot") if key in values
+    }
+    if "seed" in values:
+        said["seed"] = SEEDS[values["seed"]]
     if "memory" in values:
         said["memory_mb"] = megabytes(values["memory"])
     if "cpus" in values:

@@ -164,6 +164,9 @@ SESSION = Key("session", "7", number("a session's number", MOST_LINK))
 COPY = Key("copy", "3", number("a copy's number", MOST_LINK))
 FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
 TEMPLATE = Key("template", "3", number("a template's number", MOST_RUN))
+BOOTS, SEEDS = ("bios", "uefi"), ("fw_cfg", "cloud-init")
+BOOT = Key("boot", "bios", one_of(BOOTS), words=BOOTS)
+SEED = Key("seed", "cloud-init", one_of(SEEDS), words=SEEDS)
 POOL = (
     Key("minimum", "2", number("a number of spares", MOST_SPARES, least=0)),
     Key("maximum", "8", number("a number of spares", MOST_SPARES, least=0)),

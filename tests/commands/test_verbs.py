@@ -5,6 +5,7 @@ import json
 import pytest
 
 from audit.models import AuditEntry, AuditOutcome
+from bases.models import BaseRevision
 from clones.models import Clone
 from commands.dispatch import VERBS, run_command
 from commands.service import Caller
@@ -101,6 +102,8 @@ REFUSALS = [
     ("set_member team=nothing user=admin place=owner", "not_found", "Team nothing not found"),
     ("set_role user=nobody role=curator", "not_found", "User nobody not found"),
     ("invite team=nothing", "not_found", "Team nothing not found"),
+    ("import_base name=x path=disk.qcow2 boot=floppy", "invalid", "write bios or uefi"),
+    ("import_base name=x path=disk.qcow2 seed=paper", "invalid", "write fw_cfg or cloud-init"),
     ("import_base name=x path=nothing.qcow2", "not_found", "There is no file 'nothing.qcow2'"),
     ("enable_user user=nobody", "not_found", "User nobody not found"),
     ("password_link user=nobody", "not_found", "User nobody not found"),
@@ -229,6 +232,13 @@ def test_what_is_done_has_the_contracts_keys_and_one_entry(new_entry, do, script
     assert "\n" not in result["output"]
     assert {key: result[key] for key in expected} == expected
     assert new_entry().outcome.result == AuditOutcome.Result.DONE
+
+
+def test_an_import_says_how_its_image_boots_and_learns_who_it_is(demo, do):
+    assert do("import_base name=other path=disk.qcow2 boot=uefi seed=fw_cfg")["success"]
+    assert do("import_base name=usual path=disk.qcow2")["success"]
+    said = BaseRevision.objects.exclude(base=demo).order_by("base__name").values_list("boot_kind", "seed")
+    assert list(said) == [("uefi", "fw_cfg"), ("bios", "nocloud")]
 
 
 def test_a_snapshots_name_is_taken_once_and_it_takes_the_disk_back(web, do):
