@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -37,6 +38,12 @@ def frail(tmp_path_factory, tiny_guest, guest_cache):
     finally:
         clock.jump(0)
         made.end()
+
+
+def test_it_may_have_as_many_files_open_as_the_machine_allows(frail):
+    limits = Path(f"/proc/{frail.server.pid}/limits").read_text()
+    soft, hard = re.search(r"Max open files +(\d+) +(\d+)", limits).groups()
+    assert int(soft) == min(int(hard), 65_536)
 
 
 def test_a_port_that_is_taken_is_told_and_the_one_that_has_it_serves_on(frail):

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import socket
 import sys
 from argparse import ArgumentParser
@@ -24,6 +25,15 @@ SPARE_THREADS = 32
 SWITCH_S = 0.0005  # a thread that is to draw a page waits no longer for one that computes; Python's is 0.005
 # When to look for garbage: a request makes thousands of objects and leaves no cycles. Python's is 700, 10, 10
 GARBAGE = (20_000, 20, 50)
+FILES = 65_536  # an open page is one, a machine several; a session gives 1024 unless it is asked for more
+
+
+def files_allowed() -> None:
+    """As many open files as this process may have, and no fewer than it has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def paced() -> None:
@@ -44,6 +54,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         self.address = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}/"  # noqa: S104
         self.port_checked(host, port)
+        files_allowed()
         server = PacedServer(
             application=application,
             endpoints=build_endpoint_description_strings(host=host, port=port),
