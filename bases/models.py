@@ -64,8 +64,8 @@ class BaseImage(models.Model):
         FAILED = "failed", "Failed"
 
     class Releases(models.TextChoices):
-        STABLE = "stable", "stable: what the bare name means"
-        NEXT = "next", "next, until a curator moves stable"
+        STABLE = "stable", "stable: the bare name"
+        NEXT = "next", "next: for a curator to move"
 
     MOVES = {
         Status.PROVISIONING: {Status.READY, Status.FAILED},
