@@ -73,6 +73,17 @@ def test_a_machine_that_does_not_answer_is_named_until_it_does(made, running, mo
     assert words not in client.get("/clones/web/").content.decode()
 
 
+def test_a_clone_of_a_base_that_is_not_what_it_was_is_not_told_to_start_again(made, demo, admin, client):
+    web = made("web")
+    Clone.objects.filter(pk=web.pk).update(status="failed", failure="Its base is in quarantine")
+    client.force_login(admin)
+    advice = "Start it again"
+    assert advice in client.get("/clones/web/").content.decode()
+    BaseRevision.objects.filter(pk=demo.current.pk).update(intact=False)
+    page = client.get("/clones/web/").content.decode()
+    assert advice not in page and "It can start again once the file of" in page
+
+
 @pytest.mark.parametrize("harm", ["modified", "replaced", "moved", "deleted"])
 def test_a_base_that_is_not_what_it_was_is_quarantined_until_it_is(made, demo, harm, monkeypatch):
     made("web")
