@@ -229,7 +229,11 @@ class failures_told:
         if superseded:
             raise ConflictError(f"{clone.name} was ended while it was {self.state}") from error
         detail = (error.detail if isinstance(error, DriverError) else "") or words
-        reason = "Cancelled while it was starting" if isinstance(error, Cancelled) else str(error)
+        reason = (
+            "Cancelled while it was starting"
+            if isinstance(error, Cancelled)
+            else str(error) or type(error).__name__
+        )
         fields: dict[str, Any] = {"failure": reason, "failure_detail": detail}
         if self.state in (Status.CREATING, Status.STARTING):
             fields |= {"record": None, "forwards": []}

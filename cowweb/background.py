@@ -25,6 +25,7 @@ from pools.spares import spares_reconciled
 from pools.upkeep import templates_reconciled
 from provisioning.at_work import clones_of_runs
 from provisioning.retention import outputs_expired
+from provisioning.stranded import runs_looked_after
 from quotas.raises import raises_ended
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ HOST_EVERY_S = 300.0
 REGISTRY_EVERY_S = 60.0
 CAPACITY_EVERY_S = 10.0
 RAISES_EVERY_S = 60.0
+RUNS_EVERY_S = 60.0
 OUTPUT_EVERY_S = 600.0
 SEAL_EVERY_S = 2.0
 STREAM_EVERY_S = 2.0
@@ -63,6 +65,7 @@ async def background(loop: asyncio.AbstractEventLoop) -> None:
         every(REGISTRY_EVERY_S, registry_looked_after),
         every(CAPACITY_EVERY_S, capacity_measured),
         every(RAISES_EVERY_S, raises_ended),
+        every(RUNS_EVERY_S, runs_looked_after),
         every(OUTPUT_EVERY_S, outputs_expired),
         every(SEAL_EVERY_S, head_sealed),
         every(STREAM_EVERY_S, records_streamed),
