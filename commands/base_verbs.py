@@ -17,7 +17,7 @@ def register_base(command: Command, caller: Caller) -> Result:
     values, extra = command.values, command.extra
     base = base_register(
         name=values["name"],
-        source=source_of(caller.file(values["disk"], key="disk"), extra),
+        source=source_of(caller.file(values["disk"], key="disk"), values),
         facts=Facts(
             memory_mb=megabytes(values.get("memory", "2G")),
             cpus=number(values.get("cpus", "2"), key="cpus"),
@@ -42,15 +42,10 @@ def register_base(command: Command, caller: Caller) -> Result:
     }
 
 
-def source_of(disk: Path, extra: dict[str, str]) -> Source:
-    """How the image boots, from the keys kept as metadata that mean something to us."""
-    boot = extra.get("boot", BaseRevision.BootKind.BIOS)
-    if boot not in (BaseRevision.BootKind.BIOS, BaseRevision.BootKind.UEFI):
-        raise DomainError(f"boot={boot!r} is not known: write bios or uefi", field="boot")
-    seed = extra.get("seed", "fw_cfg")
-    if seed not in SEEDS:
-        raise DomainError(f"seed={seed!r} is not known: write fw_cfg or cloud-init", field="seed")
-    return Source(disk=disk, boot_kind=boot, seed=SEEDS[seed])
+def source_of(disk: Path, values: dict[str, str]) -> Source:
+    """How the image boots, and learns who it is."""
+    boot = values.get("boot", BaseRevision.BootKind.BIOS)
+    return Source(disk=disk, boot_kind=boot, seed=SEEDS[values.get("seed", "fw_cfg")])
 
 
 def list_bases(command: Command, caller: Caller) -> Result:

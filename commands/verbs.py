@@ -75,7 +75,10 @@ TABLE = (
         "register_base",
         "inspect an image, copy it into the store, register it",
         (NEW_NAME, Key("disk", "PATH", names="imports")),
-        (MEMORY, CPUS, flag("rexxjs_installed"), Key("os", "TEXT"), Key("description", "TEXT")),
+        (
+            *(MEMORY, CPUS, BOOT, SEED, flag("rexxjs_installed")),
+            *(Key("os", "TEXT"), Key("description", "TEXT")),
+        ),
         keeps_extra=True,
     ),
     Verb("list_bases", "every base you may clone"),
