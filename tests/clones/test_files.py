@@ -171,7 +171,8 @@ def test_the_verbs_copy_folders_too(web, site, actor, tmp_path):
     done = run_command(f"copy_to vm=web local=conf remote={tmp_path}/there", Caller(actor))
     assert done["success"], done
     assert (tmp_path / "there" / "a").read_text() == "1"
-    assert run_command(f"copy_from vm=web local=back remote={tmp_path}/there", Caller(actor))["success"]
+    done = run_command(f"copy_from vm=web local=back remote={tmp_path}/there", Caller(actor))
+    assert done["success"], done
     assert (site.COWWEB_IMPORT_FOLDERS[0] / "back" / "a").read_text() == "1"
     assert run_command("copy_to vm=web local=../x remote=/x", Caller(actor))["code"] == "not_found"
 

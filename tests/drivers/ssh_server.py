@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import paramiko
+from paramiko.common import cMSG_CHANNEL_SUCCESS
 
 from hosts.drivers.keys import key_pair
 from hosts.drivers.records import Identity
@@ -16,6 +17,21 @@ from hosts.drivers.ssh_connect import login_key
 
 def private_key(text: str) -> paramiko.PKey:
     return login_key(Identity("", "", text, "", "", ""))
+
+
+class OneSide(paramiko.Transport):
+    """A command begins once its taking was said, as with every server: Paramiko says so only after the hook that
+    would begin it, and one that is over at once would have ended before."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.taken: list[threading.Thread] = []
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)
+        if data.asbytes()[:1] == cMSG_CHANNEL_SUCCESS:
+            while self.taken:
+                self.taken.pop().start()
 
 
 class ShellServer(paramiko.ServerInterface):
@@ -44,7 +60,7 @@ class ShellServer(paramiko.ServerInterface):
                     self._serve(sock)
 
     def _serve(self, sock: socket.socket) -> None:
-        transport = paramiko.Transport(sock)
+        transport = OneSide(sock)
         transport.set_log_channel("tests.ssh")
         transport.add_server_key(private_key(self.identity.host_key))
         self.transports.append(transport)
@@ -71,7 +87,8 @@ class ShellServer(paramiko.ServerInterface):
         return False
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        threading.Thread(target=self._execute, args=(channel, command), daemon=True).start()
+        begins = threading.Thread(target=self._execute, args=(channel, command), daemon=True)
+        channel.get_transport().taken.append(begins)
         return True
 
     def _execute(self, channel: paramiko.Channel, command: bytes) -> None:

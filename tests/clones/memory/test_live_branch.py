@@ -16,8 +16,8 @@ from tests.clones.memory.conftest import fresh
 
 pytestmark = [pytest.mark.guest, pytest.mark.django_db]
 # A program whose only state is its memory; it writes where it is every tenth of a second, and memory besides.
-COUNT = """(i=0; while :; do i=$((i+1)); echo $i > /run/count; dd if=/dev/zero of=/run/work bs=64k count=8 \
-2>/dev/null; sleep 0.1; done) >/dev/null 2>&1 & cat /proc/sys/kernel/random/boot_id"""
+COUNT = """(i=0; while :; do i=$((i+1)); echo $i > /run/next; mv /run/next /run/count; \
+dd if=/dev/zero of=/run/work bs=64k count=8 2>/dev/null; sleep 0.1; done) >/dev/null 2>&1 & cat /proc/sys/kernel/random/boot_id"""
 # Random numbers first: they are the first to be the same where the identity was not given.
 WHO = """head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \\n'; echo; cat /proc/sys/kernel/random/uuid; hostname; \
 cat /etc/machine-id"""
