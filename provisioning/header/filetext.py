@@ -21,7 +21,7 @@ POSERS = {
 def decoded(data: bytes) -> tuple[str, list[Problem]]:
     """The file's text with LF and without BOM, and what is wrong with the file as a whole."""
     if len(data) > MAX_BYTES:
-        return "", [Problem(1, "", f"the file has {len(data)} bytes: a script may have {MAX_BYTES} (1 MiB)")]
+        return "", [Problem(1, "", f"the file is too large: a script has at most {MAX_BYTES} bytes (1 MiB)")]
     data = data.removeprefix(codecs.BOM_UTF8)
     problems = []
     try:

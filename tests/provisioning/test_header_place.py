@@ -116,6 +116,7 @@ def test_a_file_over_1_mib_is_refused() -> None:
     assert messages(b"#" * MIB) == []
     ((line, message),) = messages(b"#" * (MIB + 1))
     assert (line, "1 MiB" in message) == (1, True)
+    assert str(MIB + 1) not in message  # whoever reads a file stops after one byte too many
     assert parse_script(b"#" * (MIB + 1)).text == ""
 
 
