@@ -91,7 +91,9 @@ def verb_of(word: Word) -> Verb:
         raise CommandError("the line begins with no verb: write `verb key=value …`")
     verb = VERBS.get(word.value)
     if verb is None:
-        raise CommandError(f"unknown command {shown(word.value)}{meant(word.value, VERBS)}")
+        raise CommandError(
+            f"unknown command {shown(word.value)}{nearest(word.value, VERBS)} (`help` lists them)"
+        )
     return verb
 
 
@@ -163,9 +165,12 @@ def required_given(verb: Verb, values: Mapping[str, str]) -> None:
 def meant(word: str, known: Iterable[str]) -> str:
     """Which known word was probably meant, and which there are."""
     names = list(known)
-    close = difflib.get_close_matches(word[:64].lower(), names, n=1, cutoff=0.5)
-    did = f"; did you mean {close[0]}?" if close else ""
-    return f"{did or ''} (known: {', '.join(names)})"
+    return f"{nearest(word, names)} (known: {', '.join(names)})"
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word[:64].lower(), list(names), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def spelled(verb: str, values: Mapping[str, str]) -> str:

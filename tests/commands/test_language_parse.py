@@ -137,7 +137,7 @@ def test_missing_parameters_are_named_in_the_known_sentences(line: str, sentence
         ("   ", ["empty"]),
         ("clnoe base=x", ["unknown command 'clnoe'", "did you mean clone?"]),
         ("LIST", ["unknown command 'LIST'", "did you mean list?"]),
-        ("zzzzzzz", ["unknown command", "known:", "register_base"]),
+        ("zzzzzzz", ["unknown command 'zzzzzzz' (`help` lists them)"]),
         ("name=x", ["no verb", "verb key=value"]),
         ("'clone' base=x", ["no verb"]),
         ("clone bsae=x", ["unknown key 'bsae' for clone", "did you mean base?"]),
