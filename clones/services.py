@@ -37,6 +37,15 @@ START = "clones.tasks.clone_start_task"
 STOP = "clones.tasks.clone_stop_task"
 MEMORY_DROPPED = "It was started by a boot, so its saved memory was dropped."
 REMOVE = "clones.tasks.clone_remove_task"
+CAN_BE = {
+    "start": "started",
+    "start_if_stopped": "started",
+    "restart": "restarted",
+    "stop": "stopped",
+    "stop_if_running": "stopped",
+    "save_state": "saved",
+    "restore_state": "restored",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +122,21 @@ def asked(
             clone.refresh_from_db()
             if clone.busy and clone.status in since:
                 raise ConflictError(f"{clone.name}: {busy_words(clone)}; wait for it or cancel it")
-            raise ConflictError(f"{clone.name} is {clone.status}; that is not possible now", field="name")
+            raise ConflictError(why_not(clone, entry.action, since), field="name")
         if to == Status.STARTING:
             admitted([clone], new=False)
         job = enqueue(task, clone.pk, entry=entry)
     clone.refresh_from_db()
     return Asked(clone, job)
+
+
+def why_not(clone: Clone, action: str, since: Sequence[str]) -> str:
+    done = CAN_BE.get(action)
+    if done is None:
+        return f"{clone.name} is {clone.status}; that is not possible now"
+    states = " or ".join([", ".join(since[:-1]), since[-1]])
+    hint = ". Resume it" if clone.status == Status.PAUSED else ""
+    return f"{clone.name} is {clone.status}; only a {states} clone can be {done}{hint}"
 
 
 def clone_start(*, clone: Clone, actor: Actor, if_stopped: bool = False) -> Asked:

@@ -74,7 +74,7 @@ def test_many_at_once_each_with_its_result(made, page, client):
     for words in ("Extended a", "Extended b", "Clone gone not found"):
         assert words in said
     client.post("/clones/_bulk/", {"action": "stop", "name": ["a"]})
-    assert "a is stopped; that is not possible now" in page("/clones/")
+    assert "a is stopped; only a running, paused or starting clone can be stopped" in page("/clones/")
     client.post("/clones/_bulk/", {"action": "remove", "name": ["a", "b"]})
     assert set(Clone.objects.values_list("status", flat=True)) == {"removing"}
 
