@@ -113,15 +113,14 @@ def run_result(run: Run) -> Result:
         "published": str(run.published) if run.published else None,
         "timings": {f"{phase.name}_ms": phase.ms for phase in run.phases.all() if phase.ms is not None},
     }
+    return {**result, **outcome(run)}
+
+
+def outcome(run: Run) -> Result:
+    """Where it is, or how it ended, in the words of a result."""
     if run.status in (Run.Status.SUCCEEDED, Run.Status.QUEUED, Run.Status.RUNNING):
-        return {**result, "output": run_sentence(run)}
-    return {
-        **result,
-        "success": False,
-        "output": run.failure,
-        "error": run.failure,
-        "code": failure_code(run),
-    }
+        return {"output": run_sentence(run)}
+    return {"success": False, "output": run.failure, "error": run.failure, "code": failure_code(run)}
 
 
 def failure_code(run: Run) -> str:

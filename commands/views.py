@@ -11,9 +11,11 @@ from audit.services import actor_of
 from commands.completion import complete
 from commands.dispatch import run_command
 from commands.pages import found, names_for, overview_context
+from commands.run_verbs import outcome
 from commands.service import Caller, Result, unparsed
 from cowweb.errors import DomainError
 from cowweb.signed import signed_in
+from provisioning.views import run_or_404
 
 HTTP_STATUS = {
     "not_found": 404,
@@ -49,6 +51,14 @@ def log_context(result: Result) -> dict[str, object]:
     if result["operation"] != "provision" or "run" not in result:
         return {}
     return {"run": {"pk": result["run"]}, "log_path": f"/ws/runs/{result['run']}/log/"}
+
+
+@require_GET
+def command_outcome(request: HttpRequest, pk: int) -> HttpResponse:
+    """How the run ended whose log the palette has shown."""
+    run = run_or_404(request, pk)
+    going_on = {} if run.has_ended else log_context({"operation": "provision", "run": run.pk})
+    return render(request, "commands/_said.html", {"result": {"success": True, **outcome(run)}, **going_on})
 
 
 @require_GET

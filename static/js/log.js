@@ -227,7 +227,9 @@ class Log {
     const label = this.part('state')
     label.dataset.state = state
     label.querySelector('[data-log-word]').textContent = words ? `${STATES[state]}: ${words}` : STATES[state]
-    if (state === 'done' && !this.lines.count) this.part('quiet').textContent = 'The script wrote nothing.'
+    if (state !== 'done') return
+    if (!this.lines.count) this.part('quiet').textContent = 'The script wrote nothing.'
+    this.root.dispatchEvent(new Event('log-done', { bubbles: true }))
   }
 
   mark (line, extend) {

@@ -155,6 +155,18 @@ def test_the_command_bar_runs_a_command(page, served, picture):
     picture(page, "palette-result")
 
 
+def test_the_command_bar_says_how_a_run_ended(page, served, picture):
+    page.goto("/")
+    page.keyboard.press("Control+k")
+    page.locator("#palette-input").fill("provision script=fails.sh after=remove")
+    page.locator("#palette-input").press("Enter")
+    said = page.locator("#palette-result [role=status].note")
+    expect(said).to_contain_text("has begun")
+    expect(said).to_contain_text("The script ended with exit status 3")
+    expect(said).to_have_class("note note-bad")
+    picture(page, "palette-run-failed")
+
+
 def test_the_audit_lists_who_did_what(page, served):
     served.admin.command("clone base=nothing")
     page.goto("/audit/")
