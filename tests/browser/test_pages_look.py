@@ -162,3 +162,23 @@ def test_without_scripts_the_pages_still_work(browser, served, signed_in_state, 
     page.get_by_role("link", name="Snapshots").click()
     assert "first" in page.locator("main").inner_text()
     context.close()
+
+
+def test_without_scripts_a_pasted_script_is_refused_mended_and_run(
+    browser, served, signed_in_state, furnished, troubles
+):
+    context = new_context(
+        browser, signed_in_state, troubles, base_url=served.address, java_script_enabled=False
+    )
+    page = context.new_page()
+    page.goto("/runs/new/")
+    for memory in ("12Q", "128M"):
+        page.locator("#id_script").fill(
+            f"#!/bin/sh\n# kvm-infra-use: none-such\n# kvm-infra-memory: {memory}\n:\n"
+        )
+        page.get_by_role("button", name="Run on a new clone").click()
+        assert page.url.endswith("/runs/new/")
+        words = "12Q" if memory == "12Q" else "Base image none-such not found"
+        assert words in page.get_by_role("alert").inner_text()
+    troubles[:] = [said for said in troubles if "422 (" not in said]
+    context.close()
