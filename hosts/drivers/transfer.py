@@ -41,6 +41,7 @@ def put_folder_script(remote: str, *, token: str, archive: str = "-") -> str:
     return f"""d={_name(remote)}
 t=.cowweb-{checked(token)}
 if [ -d "$d" ]; then t="${{d%/}}/$t"; else case $d in */*) t="${{d%/*}}/$t" ;; esac; fi
+case $d in */*) [ -d "$d" ] || [ -d "${{d%/*}}/" ] || exit {NO_PARENT} ;; esac
 {JOIN}
 trap 'rm -rf "$t"' EXIT
 trap 'exit 1' HUP INT TERM

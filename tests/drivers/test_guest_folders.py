@@ -1,12 +1,16 @@
 """What a hostile guest may send as a folder, and what becomes of it."""
 
 import io
+import subprocess
 import tarfile
 
 import pytest
 
-from hosts.drivers.errors import Refused
+from hosts.drivers.errors import NotFound, Refused
 from hosts.drivers.folders import unpack
+from hosts.drivers.records import ExecResult
+from hosts.drivers.run_token import new_token
+from hosts.drivers.transfer import check_copied, put_folder_script
 
 
 def archive(*entries) -> io.BytesIO:
@@ -91,3 +95,16 @@ def test_a_name_of_absurd_length_is_not_read_into_memory(target):
 def test_rubbish_is_refused(target):
     with pytest.raises(Refused):
         unpack(io.BytesIO(b"not an archive" * 100), target, limit_bytes=99)
+
+
+def test_a_place_without_its_folder_is_named(tmp_path):
+    remote = f"{tmp_path}/none/site"
+    done = subprocess.run(
+        ["sh", "-c", put_folder_script(remote, token=new_token())],
+        input=b"",
+        capture_output=True,
+        check=False,
+    )
+    with pytest.raises(NotFound, match=r"the folder of .*/none/site is not there in the guest"):
+        check_copied(ExecResult(done.returncode, done.stdout, done.stderr), remote)
+    assert list(tmp_path.iterdir()) == []
