@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bases.models import BaseImage, BaseRevision
+from bases.rights import curators_only
 from bases.services import Facts, Source, base_register
 from commands.language import Command
 from commands.service import Caller, Result
@@ -14,6 +15,7 @@ SEEDS = {"fw_cfg": BaseRevision.Seed.FW_CFG, "cloud-init": BaseRevision.Seed.NOC
 
 
 def register_base(command: Command, caller: Caller) -> Result:
+    curators_only(caller.actor)  # before a file is looked for, or copied in
     values, extra = command.values, command.extra
     base = base_register(
         name=values["name"],

@@ -37,7 +37,12 @@ def test_with_json_the_object_is_printed_refused_or_not(demo):
 
 
 def test_the_shell_acts_as_who_is_named(demo, member):
-    assert shell("register_base name=x disk=disk.qcow2", "--as", "mia")[2] == 1
+    for disk in (
+        "disk.qcow2",
+        "no.qcow2",
+        __file__,
+    ):  # one who may not learns nothing of files, and brings none
+        assert "Only a curator" in shell(f"register_base name=x disk={disk}", "--as", "mia")[1]
     assert AuditEntry.objects.order_by("-pk")[0].actor_name == "mia"
     assert shell("list", "--as", "nobody") == ("", "User nobody not found\n", 1)
 
