@@ -104,6 +104,8 @@ class Caller:
         """The file that a path in a command names."""
         if self.reads_own_files and Path(text).is_file():
             return import_file(brought_in(Path(text), field=key), field=key)
+        if self.reads_own_files and Path(text).is_absolute():
+            raise NotFoundError(f"{key}={text!r} is no file that can be read", field=key)
         return import_file(text, field=key)
 
     def parcel(self, text: str, *, key: str) -> Path:

@@ -62,6 +62,15 @@ def test_the_record_names_the_script(db, file, do):
     assert AuditEntry.objects.get().target == "script:hello.sh"
 
 
+def test_the_shell_is_told_that_its_file_is_not_there(db, actor, tmp_path):
+    """It may read any file, so what it names is never outside of something."""
+    refused = run_command(f"save_script name=x.sh file={tmp_path}/no.sh", Caller(actor, reads_own_files=True))
+    assert (refused["code"], refused["error"]) == (
+        "not_found",
+        f"file='{tmp_path}/no.sh' is no file that can be read",
+    )
+
+
 def test_a_file_of_the_shells_user_is_copied_in_first(site, demo, actor, tmp_path):
     script = tmp_path / "mine.sh"
     script.write_text("# kvm-infra-use: demo\ntrue\n")
