@@ -90,7 +90,7 @@ class BaseImageAdmin(ServedAdmin[BaseImage]):
     def path(self, base: BaseImage) -> str:
         return str(base.current.disk) if base.current else "-"
 
-    @admin.display(description="clones that depend on it")
+    @admin.display(description="clones")
     def clones(self, base: BaseImage) -> SafeString:
         url = reverse("base-detail", args=[base.name])
         return format_html('<a href="{}?tab=dependents">{}</a>', url, getattr(base, "live_clones", 0))
@@ -111,6 +111,8 @@ class BaseImageAdmin(ServedAdmin[BaseImage]):
     @admin.action(description="Approve what was inspected")
     def approve(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:
         waiting = BaseRevision.objects.filter(base__in=queryset, stage=Stage.INSPECTED)
+        if not waiting:
+            self.message_user(request, "Nothing of these waits for approval", messages.WARNING)
         for revision in waiting:
             self.tried(request, partial(revision_approve, revision=revision, actor=actor_of(request)))
 
@@ -128,22 +130,28 @@ class BaseImageAdmin(ServedAdmin[BaseImage]):
         try:
             self.message_user(request, f"Done: {act()}")
         except DomainError as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.refused(request, error)
+
+    def refused(self, request: HttpRequest, error: DomainError) -> None:
+        """The admin begins a message with a capital, which a base's name must not get."""
+        self.message_user(request, f"Refused: {str(error).removeprefix('Refused: ')}", messages.ERROR)
 
     def mark(self, request: HttpRequest, queryset: QuerySet[BaseImage], status: str) -> None:
         for base in queryset:
             try:
                 base_mark(base=base, status=status, actor=actor_of(request))
             except DomainError as error:
-                self.message_user(request, str(error), messages.ERROR)
+                self.refused(request, error)
             else:
-                self.message_user(request, f"{base.name} is {status} now")
+                self.message_user(request, f"Base image {base.name} is {status} now")
 
     @admin.action(description="Verify the digest again")
     def verify_digest(self, request: HttpRequest, queryset: QuerySet[BaseImage]) -> None:
         for base in queryset:
             changed = base_verify(base=base, actor=actor_of(request))
             for revision in changed:
-                self.message_user(request, f"{revision} no longer matches its digest", messages.ERROR)
+                self.message_user(
+                    request, f"Revision {revision} no longer matches its digest", messages.ERROR
+                )
             if not changed:
-                self.message_user(request, f"{base.name}: every revision still matches its digest")
+                self.message_user(request, f"Every revision of {base.name} still matches its digest")

@@ -81,10 +81,10 @@ def test_members_may_not(member, demo_2, path):
     ("action", "words"),
     [
         ("approve", "demo@2 is approved"),
-        ("mark_deprecated", "emo is deprecated now"),
+        ("mark_deprecated", "Base image demo is deprecated now"),
         ("retire", "Refused: 1 depends on demo@2"),
         ("roll_back", "Done: demo@stable is 1"),
-        ("verify_digest", "every revision still matches"),
+        ("verify_digest", "Every revision of demo still matches"),
     ],
 )
 def test_the_admins_actions_call_the_services(curator, demo_2, action, words):
@@ -93,3 +93,13 @@ def test_the_admins_actions_call_the_services(curator, demo_2, action, words):
     form = {"action": action, "_selected_action": [demo_2.pk]}
     page = text(curator.post("/admin/bases/baseimage/", form, follow=True))
     assert words in page or (action == "approve" and "Done: demo@2" in page)
+
+
+def test_the_admin_says_why_nothing_was_done(curator, demo):
+    """In words that begin with none of a base's name: the admin gives the first one a capital."""
+    for action, words in (
+        ("approve", "Nothing of these waits for approval"),
+        ("roll_back", f"Refused: {demo.name}@stable was never moved"),
+    ):
+        form = {"action": action, "_selected_action": [demo.pk]}
+        assert words in text(curator.post("/admin/bases/baseimage/", form, follow=True))
