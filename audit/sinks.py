@@ -122,10 +122,10 @@ def webhook_send(to: Webhook, records: Sequence[Record], chain: str) -> None:
         parts = urlsplit(to.url)
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
         connection.request("POST", path, body, headers)
-        answer = connection.getresponse()
-        if not 200 <= answer.status < 300:
-            said = answer.read(ANSWER_BYTES).decode("utf-8", "replace")
-            raise SinkError(f"The webhook answered {answer.status}: {said}".rstrip(": "))
+        with connection.getresponse() as answer:
+            if not 200 <= answer.status < 300:
+                said = answer.read(ANSWER_BYTES).decode("utf-8", "replace")
+                raise SinkError(f"The webhook answered {answer.status}: {said}".rstrip(": "))
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

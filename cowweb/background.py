@@ -14,6 +14,7 @@ from clones.disk_watch import disks_measured, full_disks_looked_after
 from clones.egress import egress_cleared, egress_looked_after
 from clones.lease_upkeep import leases_looked_after
 from clones.reconcile import clones_reconciled
+from clones.stranded import clones_looked_after
 from clones.survey import site_surveyed
 from cowweb import live
 from cowweb.threads import in_thread
@@ -39,7 +40,7 @@ HOST_EVERY_S = 300.0
 REGISTRY_EVERY_S = 60.0
 CAPACITY_EVERY_S = 10.0
 RAISES_EVERY_S = 60.0
-RUNS_EVERY_S = 60.0
+STRANDED_EVERY_S = 60.0
 OUTPUT_EVERY_S = 600.0
 SEAL_EVERY_S = 2.0
 STREAM_EVERY_S = 2.0
@@ -65,7 +66,7 @@ async def background(loop: asyncio.AbstractEventLoop) -> None:
         every(REGISTRY_EVERY_S, registry_looked_after),
         every(CAPACITY_EVERY_S, capacity_measured),
         every(RAISES_EVERY_S, raises_ended),
-        every(RUNS_EVERY_S, runs_looked_after),
+        every(STRANDED_EVERY_S, stranded_looked_after),
         every(OUTPUT_EVERY_S, outputs_expired),
         every(SEAL_EVERY_S, head_sealed),
         every(STREAM_EVERY_S, records_streamed),
@@ -84,6 +85,12 @@ def machines_kept_in_time() -> None:
     """What the machines do is seen first, so that no lease ends under somebody's work."""
     machines_looked_at()
     leases_looked_after(clones_of_runs)
+
+
+def stranded_looked_after() -> None:
+    """Runs first: they bring their clones on."""
+    runs_looked_after()
+    clones_looked_after(clones_of_runs)
 
 
 async def every(seconds: float, work: Callable[[], object]) -> None:

@@ -11,8 +11,18 @@ from django.utils import timezone
 from bases.life_models import Stage
 from hosts.drivers.host_facts import qemu_version
 from hosts.findings import Kind, repaired
+from hosts.models import Job
+from pools.building import cleared
 from pools.models import Spare, Template
-from pools.services import OTHER_QEMU, fingerprint_of, pool_of, template_retired, template_wanted
+from pools.services import (
+    BUILD,
+    OTHER_QEMU,
+    fingerprint_of,
+    pool_of,
+    template_moved,
+    template_retired,
+    template_wanted,
+)
 from pools.spares import spares_given_up
 
 READY = Template.Status.READY
@@ -20,11 +30,27 @@ UNUSED = timedelta(hours=1)  # an older revision's template that is still cloned
 FILES_GONE = "its files are gone"
 BASE_RETIRED = "its base was retired"
 SUPERSEDED = "its base has a newer revision"
+ABANDONED = "nobody builds it any more"
 NOT_INTACT = "its revision no longer matches its digest"
 
 
 def templates_reconciled() -> int:
-    """Retires the templates that have had their day; returns how many."""
+    """Retires the templates that have had their day, and ends those that nobody builds; returns how many."""
+    unfinished = Job.objects.unfinished().filter(task=BUILD).values("subject_id")
+    left = list(Template.objects.filter(status=Template.Status.BUILDING).exclude(pk__in=unfinished))
+    return sum(template_abandoned(template) for template in left) + stale_ones_retired()
+
+
+def template_abandoned(template: Template) -> bool:
+    to, since = Template.Status.FAILED, Template.Status.BUILDING
+    moved = template_moved(template.pk, to=to, since=since, failure=ABANDONED)
+    if moved:
+        cleared(template)
+        repaired(Kind.TEMPLATE, f"template:{template}", ABANDONED, "It has failed; the next wish builds it.")
+    return moved
+
+
+def stale_ones_retired() -> int:
     if qemu_version() is None:
         return 0  # being upgraded just now: nothing can be said of what it will be
     ready = Template.objects.filter(status=READY).select_related("revision__base")

@@ -1,13 +1,19 @@
 """The phases in the guest up to the script's end: its runtime, then the script itself."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.db import transaction
 
+from clones.models import Clone
 from hosts.drivers.base import Guest
+from hosts.drivers.errors import Unreachable
+from hosts.drivers.records import Ending
+from hosts.services import local_driver
 from provisioning.calling import called, not_found
 from provisioning.checkpoints import environment_of
-from provisioning.endings import script_said_no
+from provisioning.endings import GONE, gone_in_words, script_said_no
 from provisioning.handing import handed
 from provisioning.launch import Launch, with_environment
 from provisioning.models import Run, RunPhase
@@ -48,15 +54,16 @@ def script_run(work: Work, launch: Launch, guest: Guest) -> None:
     work.steps.enter(Phase.SCRIPT)
     launch = handed(launch, run)
     recorder.start = time.monotonic()
-    result = guest.run(
-        with_environment(launch.command, environment_of(run)),
-        stdin=launch.stdin,
-        feed=Typed(run, recorder) if run.interactive else None,
-        timeout_s=run.timeout_s,
-        on_output=recorder.take,
-        cancel=work.stop,
-        token=token_of(run),
-    )
+    with restart_named(work.clone):
+        result = guest.run(
+            with_environment(launch.command, environment_of(run)),
+            stdin=launch.stdin,
+            feed=Typed(run, recorder) if run.interactive else None,
+            timeout_s=run.timeout_s,
+            on_output=recorder.take,
+            cancel=work.stop,
+            token=token_of(run),
+        )
     work.close()
     run.exit_code = result.exit_code
     with transaction.atomic():
@@ -66,3 +73,15 @@ def script_run(work: Work, launch: Launch, guest: Guest) -> None:
             script_said_no(run, result.exit_code, not_found(work.parsed.interpreter, result.exit_code))
         else:
             work.steps.leave(State.DONE, "exit status 0")
+
+
+@contextmanager
+def restart_named(clone: Clone) -> Iterator[None]:
+    """A machine that boots again by itself goes on, and only the way into it breaks: its console says why."""
+    before = local_driver().restarts(clone.folder)
+    try:
+        yield
+    except Unreachable as error:
+        if local_driver().restarts(clone.folder) > before:
+            raise Unreachable(gone_in_words(GONE[Ending.RESET], Phase.SCRIPT)) from error
+        raise

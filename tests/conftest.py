@@ -24,7 +24,7 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 # Begun first, so that none of them is left to run alone at the end
-LONGEST = {"test_build_guests", "test_odd_scripts", "test_pages_look", "test_newcomer", "test_canaries"}
+LONGEST = {"test_the_server", "test_odd_scripts", "test_pages_look", "test_newcomer", "test_canaries"}
 
 
 def pytest_configure():

@@ -115,14 +115,15 @@ def answered(url: str, network: Network) -> Iterator[tuple[str, http.client.HTTP
     for _ in range(REDIRECTS + 1):
         parts, connection = reached(url, first, network)
         try:
-            answer = asked(connection, parts)
-            if answer.status in MOVED:
-                url = urljoin(url, answer.getheader("Location", ""))
-                continue
-            if answer.status != http.client.OK:
-                raise FetchError(f"{parts.hostname} answered {answer.status} {answer.reason}", field="url")
-            yield url, answer
-            return
+            with asked(connection, parts) as answer:  # which has the socket, where the server will close it
+                if answer.status in MOVED:
+                    url = urljoin(url, answer.getheader("Location", ""))
+                    continue
+                if answer.status != http.client.OK:
+                    said = f"{parts.hostname} answered {answer.status} {answer.reason}"
+                    raise FetchError(said, field="url")
+                yield url, answer
+                return
         finally:
             connection.close()
     raise FetchError(f"More than {REDIRECTS} redirects", field="url")

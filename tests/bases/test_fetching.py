@@ -6,7 +6,7 @@ import os
 import pytest
 
 from bases.fetching import FetchError, Limits, Network, Stopped, fetched, internet, small_fetched
-from bases.fetching.network import checked_url, connected, public
+from bases.fetching.network import CheckedConnection, checked_url, connected, public
 from tests.support.https import https_server, redirect
 
 DATA = os.urandom(3_000_000)
@@ -117,6 +117,24 @@ def test_a_redirect_is_followed_and_where_it_led_is_said(server, tmp_path):
 def test_what_is_not_as_it_should_be_is_refused(server, tmp_path, path, words):
     with pytest.raises(FetchError, match=words):
         get(server, path, tmp_path)
+
+
+def test_no_connection_stays_open_however_it_ended(server, tmp_path, monkeypatch):
+    """While whoever asked still holds the error, too."""
+    made, errors, connect = [], [], CheckedConnection.connect
+
+    def noted(self):
+        connect(self)
+        made.append(self.sock)
+
+    monkeypatch.setattr(CheckedConnection, "connect", noted)
+    for path in ("/disk.qcow2", "/mirror", "/nothing", "/large", "/packed", "/lying"):
+        try:
+            get(server, path, tmp_path)
+        except FetchError as error:
+            errors.append(error)
+    assert (len(made), len(errors)) == (7, 4)
+    assert {sock.fileno() for sock in made} == {-1}
 
 
 def test_a_host_that_cannot_prove_its_name_is_refused(server, tmp_path):

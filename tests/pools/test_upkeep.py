@@ -34,6 +34,18 @@ def after(template: Template) -> tuple[str, str]:
     return template.status, template.failure
 
 
+def test_one_that_nobody_builds_any_more_has_failed_and_is_built_at_the_next_wish(base, actor):
+    machine = {"base": base, "memory_mb": 128, "cpus": 1, "actor": actor}
+    building = template_ahead(**machine)
+    assert templates_reconciled() == 0
+    Job.objects.filter(task=BUILD).update(state="failed")
+    building.folder.mkdir(parents=True)
+    assert templates_reconciled() == 1
+    assert after(building) == ("failed", "nobody builds it any more")
+    assert not building.folder.exists()
+    assert template_ahead(**machine).pk != building.pk
+
+
 def test_another_qemu_makes_it_stale_and_has_it_built_again(base, good, client, member, monkeypatch):
     Spare.objects.create(template=good, status="ready")
     monkeypatch.setattr("hosts.drivers.fingerprint.qemu_version", lambda: "99.0.0")

@@ -12,7 +12,7 @@ from provisioning import phases
 from provisioning.engine import run_carried_out
 from provisioning.going_on import run_cancel, run_keep, run_retry
 from provisioning.models import Run
-from provisioning.output import stream_text, text_of
+from provisioning.output import Recorder, stream_text, text_of
 from provisioning.services import Order, run_create
 from tests.support.copied_run import beside
 
@@ -156,6 +156,33 @@ def test_a_guest_that_answers_nobody_is_not_waited_for(on_shell, site, monkeypat
     assert (run.status, released.note) == ("timed_out", note)
     assert 1000 < released.ms < within_s * 1000
     assert (released.ms > 6500) is (answers is not None)
+
+
+@pytest.mark.parametrize(
+    ("said", "failure"),
+    [
+        ("reboot: Restarting system", "The guest restarted itself while the script ran"),
+        ("all is well", "the SSH connection to the guest broke"),
+    ],
+)
+def test_a_guest_that_boots_again_in_place_is_named(on_shell, said, failure):
+    """Its machine goes on, as one that was booted does: only its console tells."""
+    run, guest = on_shell("echo begun; sleep 60")
+    console = run.clone.folder / "serial.log"
+    console.write_text("[1.0] reboot: Restarting system\n")  # an earlier one is not meant
+    taken = Recorder.take
+
+    def restarts(self, stream, data):
+        taken(self, stream, data)
+        with console.open("a") as file:
+            file.write(f"[9.0] {said}\n")
+        for transport in guest.server.transports:
+            transport.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recorder, "take", restarts)
+        carried(run)
+    assert (run.status, run.failed_phase, run.failure) == ("failed", "script", failure)
 
 
 @pytest.mark.parametrize(
