@@ -22,6 +22,8 @@ from provisioning.work import Work, token_of
 
 Phase = RunPhase.Name
 State = RunPhase.State
+RESTARTING = "reboot: Restarting system"  # Linux says so however quiet its console is
+EVERY_LINE = 1 << 18  # of the console's tail, which is as many bytes
 
 
 def script_done(work: Work, guest: Guest) -> float:
@@ -78,10 +80,15 @@ def script_run(work: Work, launch: Launch, guest: Guest) -> None:
 @contextmanager
 def restart_named(clone: Clone) -> Iterator[None]:
     """A machine that boots again by itself goes on, and only the way into it breaks: its console says why."""
-    before = local_driver().restarts(clone.folder)
+    before = restarts(clone)
     try:
         yield
     except Unreachable as error:
-        if local_driver().restarts(clone.folder) > before:
+        if restarts(clone) > before:
             raise Unreachable(gone_in_words(GONE[Ending.RESET], Phase.SCRIPT)) from error
         raise
+
+
+def restarts(clone: Clone) -> int:
+    """How often the guest says, in the tail of its console, that it boots again."""
+    return local_driver().console_tail(clone.folder, lines=EVERY_LINE).count(RESTARTING)

@@ -284,9 +284,6 @@ class Driver(Protocol):
 
     def console_tail(self, folder: Path, *, lines: int = 50) -> str: ...
 
-    def restarts(self, folder: Path) -> int:
-        """How often the guest has told lately, on its console, that it boots again."""
-
     def shell(
         self, spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward], size: Size
     ) -> Shell:

@@ -1,24 +1,17 @@
 """The end of a machine's serial console. What is in it was written by the guest: hostile text."""
 
 import os
-import re
 from pathlib import Path
 
 from hosts.drivers.machine_args import SERIAL
 
 TAIL_BYTES = 256 * 1024
 KEEP_BYTES = 16 * 1024 * 1024
-RESTARTING = re.compile(r"reboot: Restarting system")  # Linux says so however quiet its console is
 
 
 def console_tail(folder: Path, *, lines: int = 50) -> str:
     """The last lines, at most 256 KiB, still with the guest's escape sequences; empty without a console."""
     return tail(folder / SERIAL, lines=lines)
-
-
-def restarts(folder: Path) -> int:
-    """How often the guest says, in the last 256 KiB of its console, that it boots again."""
-    return len(RESTARTING.findall(tail(folder / SERIAL, lines=TAIL_BYTES)))
 
 
 def tail(path: Path, *, lines: int) -> str:

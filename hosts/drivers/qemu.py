@@ -26,7 +26,7 @@ from hosts.drivers import (
 )
 from hosts.drivers.adopt import running_machines
 from hosts.drivers.base import CancelSignal, Channel, Guest, OnPercent, Shell, Size
-from hosts.drivers.console import console_tail, restarts
+from hosts.drivers.console import console_tail
 from hosts.drivers.ending import ending
 from hosts.drivers.fingerprint import fingerprint
 from hosts.drivers.forwards import read_forwards
@@ -267,9 +267,6 @@ class QemuDriver:
 
     def console_tail(self, folder: Path, *, lines: int = 50) -> str:
         return console_tail(folder, lines=lines)
-
-    def restarts(self, folder: Path) -> int:
-        return restarts(folder)
 
     def shell(
         self, spec: MachineSpec, record: MachineRecord, forwards: Sequence[PortForward], size: Size
