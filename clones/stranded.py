@@ -27,11 +27,11 @@ def clones_looked_after(held: Callable[[], Container[int]]) -> int:
     """How many were found. `held` says which clones other work, such as runs, will bring on."""
     jobs = Job.objects.filter(OF_CLONES)
     idle = Clone.objects.filter(status__in=ON_THE_WAY, busy="", changed_at__lt=timezone.now() - GRACE)
-    idle = idle.exclude(pk__in=jobs.unfinished().values("subject_id"))
+    idle = idle.exclude(pk__in=jobs.unfinished().subjects())
     by_others = held()
     stranded = [clone for clone in idle if clone.pk not in by_others]
     for clone in stranded:
-        job = jobs.filter(subject_id=clone.pk).order_by("-pk").first()
+        job = jobs.newest_of(clone.pk)
         given_up(clone, (job and job.failure) or NO_JOB)
     return len(stranded)
 

@@ -34,6 +34,13 @@ class JobQuerySet(models.QuerySet["Job"]):
     def unfinished(self) -> "JobQuerySet":
         return self.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING])
 
+    def subjects(self) -> "models.QuerySet[Job, int]":
+        """What they are about, for `exclude(pk__in=…)`."""
+        return self.values_list("subject_id", flat=True)
+
+    def newest_of(self, subject_id: int) -> "Job | None":
+        return self.filter(subject_id=subject_id).order_by("-pk").first()
+
 
 class Job(models.Model):
     """Work to do in the background. This row is the truth; whatever carries it may die."""

@@ -133,7 +133,7 @@ def spares_given_up(spares: QuerySet[Spare], why: str) -> int:
 def spares_reconciled() -> int:
     """Spares whose process is gone, or that nobody fills any more, are discarded; returns how many."""
     gone = [spare for spare in Spare.objects.filter(status=Status.READY) if not is_there(spare)]
-    unfinished = Job.objects.unfinished().filter(task=FILL).values("subject_id")
+    unfinished = Job.objects.unfinished().filter(task=FILL).subjects()
     left = list(Spare.objects.filter(status=Status.FILLING).exclude(pk__in=unfinished))
     reasons = [(spare, "its process ended") for spare in gone]
     reasons += [(spare, "who was filling it died") for spare in left]

@@ -18,9 +18,9 @@ from provisioning.services import RUN
 def runs_looked_after() -> int:
     """How many were found."""
     jobs = Job.objects.filter(task=RUN)
-    stranded = list(Run.objects.unfinished().exclude(pk__in=jobs.unfinished().values("subject_id")))
+    stranded = list(Run.objects.unfinished().exclude(pk__in=jobs.unfinished().subjects()))
     for run in stranded:
-        job = jobs.filter(subject_id=run.pk).order_by("-pk").first()
+        job = jobs.newest_of(run.pk)
         why = job.failure if job else "it has no job"
         if job is None or job.audit_entry_id:  # as it was ordered; the one that we made has none
             gone_on_with(run, why)
