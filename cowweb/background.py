@@ -23,7 +23,7 @@ from hosts.runner import Runner
 from hosts.services import host_look
 from pools.refill import pools_refilled
 from pools.spares import spares_reconciled
-from pools.upkeep import templates_reconciled
+from pools.upkeep import abandoned_ended, templates_reconciled
 from provisioning.at_work import clones_of_runs
 from provisioning.retention import outputs_expired
 from provisioning.stranded import runs_looked_after
@@ -77,6 +77,7 @@ async def background(loop: asyncio.AbstractEventLoop) -> None:
 def pools_looked_after() -> None:
     """Stale templates and dead spares go, missing ones are asked for."""
     templates_reconciled()
+    abandoned_ended()
     spares_reconciled()
     pools_refilled()
 

@@ -35,10 +35,18 @@ NOT_INTACT = "its revision no longer matches its digest"
 
 
 def templates_reconciled() -> int:
-    """Retires the templates that have had their day, and ends those that nobody builds; returns how many."""
-    unfinished = Job.objects.unfinished().filter(task=BUILD).values("subject_id")
-    left = list(Template.objects.filter(status=Template.Status.BUILDING).exclude(pk__in=unfinished))
-    return sum(template_abandoned(template) for template in left) + stale_ones_retired()
+    """Retires the templates that have had their day; returns how many."""
+    if qemu_version() is None:
+        return 0  # being upgraded just now: nothing can be said of what it will be
+    ready = Template.objects.filter(status=READY).select_related("revision__base")
+    return sum(template_reconciled(template) for template in ready)
+
+
+def abandoned_ended() -> int:
+    """Ends the templates that nobody builds any more; returns how many."""
+    unfinished = Job.objects.unfinished().filter(task=BUILD).subjects()
+    left = Template.objects.filter(status=Template.Status.BUILDING).exclude(pk__in=unfinished)
+    return sum(template_abandoned(template) for template in left)
 
 
 def template_abandoned(template: Template) -> bool:
@@ -48,13 +56,6 @@ def template_abandoned(template: Template) -> bool:
         cleared(template)
         repaired(Kind.TEMPLATE, f"template:{template}", ABANDONED, "It has failed; the next wish builds it.")
     return moved
-
-
-def stale_ones_retired() -> int:
-    if qemu_version() is None:
-        return 0  # being upgraded just now: nothing can be said of what it will be
-    ready = Template.objects.filter(status=READY).select_related("revision__base")
-    return sum(template_reconciled(template) for template in ready)
 
 
 def template_reconciled(template: Template) -> bool:
