@@ -40,7 +40,7 @@ def import_file(text: str, *, field: str) -> Path:
                 f"{field}={text!r} is a link that leads out of the import folders: put the file itself there",
                 field=field,
             )
-    if Path(text).is_absolute() and not any(Path(text).resolve().is_relative_to(f) for f in folders):
+    if Path(text).is_absolute() and leads_out(Path(text), folders):
         raise ForbiddenError(
             f"{field}={text!r} is outside the import folders: put the file into {folders[0]}", field=field
         )

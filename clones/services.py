@@ -26,6 +26,7 @@ from cowweb.errors import (
 )
 from cowweb.live import ring
 from cowweb.values import egress_text
+from cowweb.wording import either
 from hosts.jobs import enqueue
 from hosts.models import Job
 from people import rights
@@ -134,9 +135,8 @@ def why_not(clone: Clone, action: str, since: Sequence[str]) -> str:
     done = CAN_BE.get(action)
     if done is None:
         return f"{clone.name} is {clone.status}; that is not possible now"
-    states = " or ".join([", ".join(since[:-1]), since[-1]])
     hint = ". Resume it" if clone.status == Status.PAUSED else ""
-    return f"{clone.name} is {clone.status}; only a {states} clone can be {done}{hint}"
+    return f"{clone.name} is {clone.status}; only a {either(since)} clone can be {done}{hint}"
 
 
 def clone_start(*, clone: Clone, actor: Actor, if_stopped: bool = False) -> Asked:

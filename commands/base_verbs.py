@@ -5,13 +5,12 @@ from pathlib import Path
 from bases.models import BaseImage, BaseRevision
 from bases.rights import curators_only
 from bases.services import Facts, Source, base_register
+from commands.keys import SEEDS
 from commands.language import Command
 from commands.service import Caller, Result
 from cowweb.errors import DomainError
 from cowweb.values import InvalidValue, memory_mb, whole_number
 from cowweb.wording import counted
-
-SEEDS = {"fw_cfg": BaseRevision.Seed.FW_CFG, "cloud-init": BaseRevision.Seed.NOCLOUD}
 
 
 def register_base(command: Command, caller: Caller) -> Result:

@@ -5,7 +5,8 @@ from bases.catalogue import Image, catalogue, image_named
 from bases.models import Import
 from bases.rights import curators_only
 from bases.signatures import how_checked
-from commands.base_verbs import SEEDS, megabytes, number
+from commands.base_verbs import megabytes, number
+from commands.keys import SEEDS
 from commands.language import Command
 from commands.service import Caller, Result
 from hosts.jobs import work_or_wait

@@ -7,6 +7,7 @@ look-up, so that a wrong one is "not found" and not "invalid".
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bases.models import BaseRevision
 from cowweb.values import (
     InvalidValue,
     base_reference,
@@ -18,6 +19,7 @@ from cowweb.values import (
     shown,
     whole_number,
 )
+from cowweb.wording import either
 from pools.forms import MOST_AGE_MINUTES, MOST_IN_A_MINUTE, MOST_SPARES
 
 MOST_CPUS = 4096
@@ -42,6 +44,8 @@ PHASES = (
 CHANNELS = ("agent", "ssh", "qga")
 PATHS = ("cold", "memory", "spare")
 DECISIONS = ("adopt", "remove", "leave")
+BOOTS = ("bios", "uefi")
+SEEDS = {"fw_cfg": BaseRevision.Seed.FW_CFG, "cloud-init": BaseRevision.Seed.NOCLOUD}
 FINDING_STATES = ("waiting", "quarantined", "repaired", "resolved")
 
 
@@ -94,9 +98,7 @@ def lease_length(text: str) -> object:
 def one_of(words: tuple[str, ...]) -> Callable[[str], object]:
     def check(text: str) -> object:
         if text not in words:
-            raise InvalidValue(
-                f"{shown(text)} is not known here: write {', '.join(words[:-1])} or {words[-1]}"
-            )
+            raise InvalidValue(f"{shown(text)} is not known here: write {either(words)}")
         return text
 
     return check
@@ -164,9 +166,8 @@ SESSION = Key("session", "7", number("a session's number", MOST_LINK))
 COPY = Key("copy", "3", number("a copy's number", MOST_LINK))
 FILES = (VM, Key("local", "PATH"), Key("remote", "PATH"))
 TEMPLATE = Key("template", "3", number("a template's number", MOST_RUN))
-BOOTS, SEEDS = ("bios", "uefi"), ("fw_cfg", "cloud-init")
 BOOT = Key("boot", "bios", one_of(BOOTS), words=BOOTS)
-SEED = Key("seed", "cloud-init", one_of(SEEDS), words=SEEDS)
+SEED = Key("seed", "cloud-init", one_of(tuple(SEEDS)), words=tuple(SEEDS))
 POOL = (
     Key("minimum", "2", number("a number of spares", MOST_SPARES, least=0)),
     Key("maximum", "8", number("a number of spares", MOST_SPARES, least=0)),

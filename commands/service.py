@@ -102,10 +102,8 @@ class Caller:
 
     def file(self, text: str, *, key: str) -> Path:
         """The file that a path in a command names."""
-        if self.reads_own_files and Path(text).is_file():
+        if self.reads_own_files and (Path(text).is_file() or Path(text).is_absolute()):
             return import_file(brought_in(Path(text), field=key), field=key)
-        if self.reads_own_files and Path(text).is_absolute():
-            raise NotFoundError(f"{key}={text!r} is no file that can be read", field=key)
         return import_file(text, field=key)
 
     def parcel(self, text: str, *, key: str) -> Path:

@@ -7,6 +7,7 @@ Example::
     ago(then, now)             # "3 minutes ago"
 """
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from django.utils import timezone
@@ -23,6 +24,11 @@ AGES = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "ho
 def counted(count: int, noun: str) -> str:
     """`1 clone`, `3 clones`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def either(words: Sequence[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    return " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def size(count: float | None) -> str:

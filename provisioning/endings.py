@@ -28,7 +28,7 @@ from provisioning.phases import Steps, run_moved
 from provisioning.sealed import Veil, secrets_of
 from provisioning.work import Work, clone_now, token_of
 
-LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 Status = Run.Status
 Phase = RunPhase.Name
 State = RunPhase.State
@@ -93,7 +93,7 @@ def wound_up(run: Run, *, guest_silent: bool = False) -> None:
         steps.leave(State.DONE, released(run, guest_silent=guest_silent))
     except Exception as error:
         if not isinstance(error, DomainError | DriverError):
-            LOG.exception("Run %s could not let go of %s", run.pk, run.clone_name)
+            logger.exception("Run %s could not let go of %s", run.pk, run.clone_name)
         failure = f"{run.clone_name} could not be let go of: {sentence(error, Phase.RELEASE)}"
         steps.leave(State.FAILED, failure)
         if run.ending == Status.SUCCEEDED:

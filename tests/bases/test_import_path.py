@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from bases.models import BaseImage, Import
-from tests.bases.test_imports import worked
+from tests.support.jobs import worked
 
 pytestmark = pytest.mark.slow
 TAKE = "/bases/_imports/_path/"

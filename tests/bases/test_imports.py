@@ -11,8 +11,8 @@ from bases.arrivals import Wanted, import_begin, import_cancel, outside
 from bases.models import BaseImage, Import
 from bases.uploads import chunk_received
 from cowweb.errors import ConflictError, DomainError, ForbiddenError
-from hosts.jobs import queued_ids, work
 from tests.support.https import https_server
+from tests.support.jobs import worked
 
 pytestmark = pytest.mark.slow
 
@@ -28,12 +28,6 @@ def server(data):
         outside.network = lambda: made.network
         yield made
         outside.network = type(outside)().network
-
-
-def worked():
-    while pending := queued_ids():
-        for job in pending:
-            work(job)
 
 
 def by_url(url, actor, **more):

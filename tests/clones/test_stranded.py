@@ -10,16 +10,11 @@ from audit.models import AuditEntry
 from clones.models import Clone
 from clones.services import clone_remove, clone_start, clone_stop
 from clones.stranded import clones_looked_after
-from hosts.jobs import queued_ids, work
 from hosts.models import Job
 from tests.clones.conftest import fresh
+from tests.support.jobs import worked
 
 pytestmark = pytest.mark.slow
-
-
-def worked() -> None:
-    for pk in queued_ids():
-        work(pk)
 
 
 def a_while_ago(clone: Clone) -> None:

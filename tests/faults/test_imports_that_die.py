@@ -15,7 +15,8 @@ from clones.survey import site_surveyed
 from cowweb.errors import NameTakenError
 from hosts.jobs import this_worker
 from hosts.models import Finding
-from tests.bases.test_imports import upload, worked
+from tests.bases.test_imports import upload
+from tests.support.jobs import worked
 from tests.support.site import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]

@@ -1,22 +1,18 @@
 """A base whose disk is empty, and runs on clones of it whose guest is a shell of this host."""
 
 import contextlib
-import subprocess
 
 import pytest
 
-from bases.services import Facts, Source, base_register
 from provisioning.models import Run
 from provisioning.services import Order, run_create
 from tests.support.shell_guest import shell_guest
 
 
 @pytest.fixture
-def empty_base(site, actor):
-    disk = site.COWWEB_IMPORT_FOLDERS[0] / "disk.qcow2"
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "16M"], check=True)
+def empty_base(site, demo):
     site.COWWEB_STOP_GRACE_S = 0.2  # nothing in an empty machine hears the power button
-    return base_register(name="demo", source=Source(disk), facts=Facts(memory_mb=64, cpus=1), actor=actor)
+    return demo
 
 
 @pytest.fixture

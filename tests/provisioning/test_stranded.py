@@ -3,19 +3,15 @@
 import pytest
 
 from audit.models import AuditEntry
-from hosts.jobs import enqueue, queued_ids, work
+from hosts.jobs import enqueue
 from hosts.models import Job
 from provisioning.models import Run
 from provisioning.services import RUN
 from provisioning.stranded import runs_looked_after
 from tests.provisioning.test_going_on import states
+from tests.support.jobs import worked
 
 pytestmark = pytest.mark.slow
-
-
-def worked() -> None:
-    for pk in queued_ids():
-        work(pk)
 
 
 def breaks(monkeypatch) -> None:
