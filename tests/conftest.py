@@ -1,13 +1,17 @@
 """What tests share: a site of their own folders, a user, and one built guest for the whole session."""
 
+import gc
 import os
 from pathlib import Path
 
 import hypothesis
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.management import create_contenttypes
+from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.db import connection
+from django.db.models.signals import post_migrate
 
 from audit import triggers
 from audit.models import Via
@@ -25,6 +29,15 @@ hypothesis.settings.load_profile("untimed")
 
 # Begun first, so that none of them is left to run alone at the end
 LONGEST = {"test_the_server", "test_odd_scripts", "test_pages_look", "test_newcomer", "test_canaries"}
+
+
+# What is imported and collected stays: looking through it for garbage is a tenth of the tests' time.
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_configure():
@@ -51,7 +64,15 @@ def django_db_use_migrations() -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker):
+def permissions_not_kept():
+    """Django's rows of what may be permitted, made anew after every test whose tables are cleared: nobody is
+    given one here, as roles decide."""
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(permissions_not_kept, django_db_setup, django_db_blocker):
     """Tests clear their tables, which the record refuses; `guarded` is for those that are about it."""
     with django_db_blocker.unblock():
         triggers.dropped(connection, triggers.LETTING_GO)
@@ -116,9 +137,10 @@ def quick_passwords(request):
 
 
 @pytest.fixture(autouse=True)
-def nothing_counted():
-    """What one test asked for too often is no reason to slow the next."""
+def nothing_remembered():
+    """What one test asked for too often is no reason to slow the next, and its rows are gone."""
     cache.clear()
+    ContentType.objects.clear_cache()
 
 
 @pytest.fixture

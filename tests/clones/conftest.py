@@ -15,6 +15,7 @@ from clones.wanted import Wanted
 from hosts.jobs import work
 from hosts.services import local_driver
 from tests.support.known_images import asked_once, image_at
+from tests.support.machines import machines_ended
 
 
 def image(path, size="64M"):
@@ -68,8 +69,7 @@ def running(site):
         return fresh(clone)
 
     yield run
-    for record in local_driver().running(settings.COWWEB_CLONES):
-        local_driver().kill(record)
+    machines_ended(settings.COWWEB_CLONES)
 
 
 def fresh(clone: Clone) -> Clone:

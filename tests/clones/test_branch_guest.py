@@ -11,6 +11,7 @@ from clones.wanted import Wanted
 from hosts.jobs import work
 from hosts.services import local_driver
 from tests.clones.conftest import fresh
+from tests.support.machines import machines_ended
 
 pytestmark = pytest.mark.guest
 
@@ -30,8 +31,7 @@ def web(site, actor, tiny_guest):
     asked = clone_create(Wanted(base="tiny", name="web", way="cold"), actor=actor)
     work(asked.job.pk)
     yield fresh(asked.clone)
-    for record in local_driver().running(settings.COWWEB_CLONES):
-        local_driver().kill(record)
+    machines_ended(settings.COWWEB_CLONES)
 
 
 def test_a_running_guest_is_held_still_and_goes_on_writing(web, actor):

@@ -14,6 +14,7 @@ from clones.wanted import Wanted
 from hosts.jobs import work
 from hosts.services import local_driver
 from tests.clones.conftest import fresh
+from tests.support.machines import machines_ended
 
 # A boot sector that writes 32 KiB to each 64 KiB of its 8 MiB disk, and a dot to the serial port after each:
 # cli-free set-up; again: push dx; mov si,dap; mov ax,0x4300; int 0x13; mov dx,0x3f8; mov al,'.'; out dx,al;
@@ -34,8 +35,7 @@ def small_disk(site):
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=711", "tmpfs", str(folder)]).returncode:
         pytest.skip("a file system can only be mounted as root")
     yield folder
-    for record in local_driver().running(folder):
-        local_driver().kill(record)
+    machines_ended(folder)
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 

@@ -16,6 +16,7 @@ from hosts.models import Finding
 from hosts.services import local_driver, local_host
 from pools.models import Spare, Template
 from tests.drivers.driver_support import make_image
+from tests.support.machines import machines_ended
 
 
 @pytest.fixture
@@ -40,8 +41,7 @@ def machine(revision):
         return local_driver().start(spec).record
 
     yield start
-    for record in local_driver().running(settings.COWWEB_DATA):
-        local_driver().kill(record)
+    machines_ended(settings.COWWEB_DATA)
 
 
 def clone_row(revision, owner, **fields):

@@ -6,7 +6,7 @@
 import dataclasses
 import subprocess
 from collections.abc import Iterator
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -19,6 +19,7 @@ from hosts.drivers.records import Boot, BootKind, Identity, MachineSpec, Started
 from hosts.drivers.ssh import SshGuest
 from tests.drivers.driver_support import TCG, key_pair, make_image
 from tests.drivers.ssh_server import ShellServer, shell_server
+from tests.support.machines import machines_ended
 
 BOOT_S = 180.0  # emulated, on a busy host
 
@@ -34,9 +35,7 @@ def identity() -> Identity:
 def driver(tmp_path):
     made = QemuDriver(accelerator=lambda: TCG, disks=tmp_path)
     yield made
-    for record in made.running(tmp_path):
-        made.kill(record)
-        made.egress_end(UUID(record.uuid))
+    machines_ended(tmp_path, made)
 
 
 @pytest.fixture

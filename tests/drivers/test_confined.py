@@ -19,6 +19,7 @@ from hosts.drivers.qemu import QemuDriver
 from hosts.drivers.records import Boot, BootKind, MachineStatus, Memory
 from tests.drivers.driver_support import TCG, make_image
 from tests.support.in_its_place import as_machine, facts_of, reads, writes
+from tests.support.machines import machines_ended
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,9 +35,7 @@ def driver(tmp_path):
     data.mkdir()
     made = QemuDriver(accelerator=lambda: TCG, disks=data, roots=(data, tmp_path / "memory"))
     yield made
-    for record in made.running(tmp_path):
-        made.kill(record)
-        made.egress_end(UUID(record.uuid))
+    machines_ended(tmp_path, made)
     cgroups.swept()
 
 

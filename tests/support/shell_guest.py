@@ -19,6 +19,7 @@ from clones.models import Clone
 from clones.specs import spec_of
 from hosts.services import local_driver
 from tests.drivers.ssh_server import ShellServer, shell_server
+from tests.support.machines import machines_ended
 
 
 class ShellGuest:
@@ -34,8 +35,7 @@ class ShellGuest:
         )
 
     def end(self) -> None:
-        for record in local_driver().running(self.clone.folder):
-            local_driver().kill(record)
+        machines_ended(self.clone.folder)
 
 
 @contextmanager

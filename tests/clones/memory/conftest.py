@@ -27,6 +27,7 @@ from hosts.jobs import work
 from hosts.models import Job
 from pools.services import template_wanted
 from tests.drivers.driver_support import TCG
+from tests.support.machines import machines_ended
 
 FOLDERS = ("STORE", "CLONES", "TEMPLATES", "LAYERS", "IMPORT")
 
@@ -104,8 +105,7 @@ def memory_site(
             print(f"template built in {template.build_ms} ms")
             yield MemorySite(actor)
         finally:
-            for record in driver.running(data):
-                driver.kill(record)
+            machines_ended(data, driver)
             host_services.local_driver.cache_clear()
             transaction.set_rollback(True)
 

@@ -34,6 +34,7 @@ from hosts.jobs import queued_ids, requeue_orphans, this_worker, work  # noqa: E
 from pools.models import Spare, Template  # noqa: E402
 from pools.spares import spare_discarded, spare_wanted, spares_reconciled  # noqa: E402
 from tests.drivers.driver_support import TCG  # noqa: E402
+from tests.support.machines import machines_ended  # noqa: E402
 
 LOOKS, LOOK_EVERY_S = 10, 0.3
 LATEST_S = 1.2  # by then a clone or a spare is usually there, on a slow machine too
@@ -129,8 +130,7 @@ def main(rows: str, rounds: int, of: Path) -> None:
         found = {"left": left, "memory": memory, "machines": len(machines()), "cleared": cleared}
         print(json.dumps({**found, "caught": caught, "ways": ways, "ram": template.memory.name}))
     finally:
-        for record in driver.running(Path(settings.COWWEB_DATA)):
-            driver.kill(record)
+        machines_ended(Path(settings.COWWEB_DATA), driver)
 
 
 if __name__ == "__main__":
