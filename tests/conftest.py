@@ -58,9 +58,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def django_db_use_migrations() -> bool:
-    """Tables come at once from the models in SQLite's memory, as every worker makes them anew. The steps are
-    taken by each site that tests serve, and where a database server is set."""
-    return bool(os.environ.get("DATABASE_URL"))
+    """Tables come at once from the models, as every worker makes them anew. The steps are taken by each site
+    that tests serve, on SQLite and on PostgreSQL."""
+    return False
 
 
 @pytest.fixture(scope="session")

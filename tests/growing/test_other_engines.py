@@ -34,7 +34,7 @@ KEEP_THE_DATABASE = "--reuse-db"  # it goes with its server, and its last connec
 
 @pytest.mark.slow
 @pytest.mark.parametrize("files", [REPRESENTATIVE, pytest.param(MORE, marks=pytest.mark.long)])
-def test_migrations_services_pages_and_sockets_work_on_both(postgres, redis, files):
+def test_services_pages_and_sockets_work_on_both(postgres, redis, files):
     env = {**os.environ, "DATABASE_URL": postgres.made(f"tested{len(files)}"), "REDIS_URL": redis.url}
     argv = [
         sys.executable,
