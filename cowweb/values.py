@@ -13,7 +13,7 @@ import re
 import secrets
 import string
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 ALIAS = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -22,6 +22,8 @@ MEMORY = re.compile(r"([0-9]{1,9})(?:(m|g|t)(?:i?b)?)?", re.ASCII | re.IGNORECAS
 DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 UNIT_MB = {"": 1, "m": 1, "g": 1024, "t": 1024 * 1024}
 SHOWN_CHARACTERS = 60
+MOST_PORT = 65535
+NAMED = 8  # wrong parts of a list that are named one by one
 
 
 class InvalidValue(ValueError):
@@ -68,15 +70,37 @@ def whole_number(text: str, *, least: int, most: int, what: str) -> int:
     return int(text)
 
 
+def named(words: Iterable[str]) -> str:
+    """`a, b and c`; of very many the first ones, and how many more there are."""
+    each = list(dict.fromkeys(words))
+    if len(each) > NAMED:
+        each = [*each[:NAMED], f"{len(each) - NAMED} more"]
+    return " and ".join([", ".join(each[:-1]), each[-1]] if each[1:] else each)
+
+
 def port_list(text: str) -> tuple[int, ...]:
-    """TCP ports, comma separated, each once."""
+    """TCP ports, comma separated, each once. A refusal names every part that is wrong."""
     ports: dict[int, None] = {}  # ordered; a list would be searched once per port
-    for part in text.split(","):
-        port = whole_number(part.strip(" \t"), least=1, most=65535, what="a TCP port")
-        if port in ports:
-            raise InvalidValue(f"port {port} is given twice")
-        ports[port] = None
+    others, again = [], []
+    for part in (part.strip(" \t") for part in text.split(",")):
+        if not DIGITS.fullmatch(part) or not 1 <= int(part) <= MOST_PORT:
+            others.append(shown(part))
+        elif int(part) in ports:
+            again.append(str(int(part)))
+        else:
+            ports[int(part)] = None
+    if others or again:
+        raise InvalidValue("; ".join(ports_refused(others, again)))
     return tuple(ports)
+
+
+def ports_refused(others: list[str], again: list[str]) -> Iterator[str]:
+    if others[1:]:
+        yield f"{named(others)} are not TCP ports: write whole numbers from 1 to {MOST_PORT}"
+    elif others:
+        yield f"{others[0]} is not a TCP port: write a whole number from 1 to {MOST_PORT}"
+    if again:
+        yield f"{named(f'port {port}' for port in again)} {'are' if len(set(again)) > 1 else 'is'} given twice"
 
 
 def egress_ports(text: str) -> tuple[int, ...] | None:

@@ -53,6 +53,22 @@ def test_ports_are_a_list_without_repeats():
         port_list("80,80")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x", "'x' is not a TCP port: write a whole number from 1 to 65535"),
+        ("0,80,70000,ssh", "'0', '70000' and 'ssh' are not TCP ports: write whole numbers from 1 to 65535"),
+        ("80,,80", "'' is not a TCP port: write a whole number from 1 to 65535; port 80 is given twice"),
+        ("80,443,443,80,80", "port 443 and port 80 are given twice"),
+        (",".join("abcdefghijkl"), "'g', 'h' and 4 more are not TCP ports"),
+    ],
+)
+def test_every_wrong_port_of_a_list_is_named_at_once(text, said):
+    with pytest.raises(InvalidValue) as refused:
+        port_list(text)
+    assert said in str(refused.value)
+
+
 def test_generated_names_are_names():
     assert NAME.fullmatch(generated_name())
 
