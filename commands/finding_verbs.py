@@ -20,7 +20,7 @@ def list_findings(command: Command, caller: Caller) -> Result:
     findings = [entry(one) for one in found[:SHOWN]]
     lines = [f"{one['finding']} {one['state']}: {one['subject']}, {one['found']}" for one in findings]
     return {
-        "output": "; ".join(lines) or "Rows and host agree",
+        "output": "; ".join(lines) or "The site and its host agree",
         "count": len(findings),
         "findings": findings,
     }

@@ -15,7 +15,6 @@ from clones.room import Room
 from clones.sharing import memory_shared
 from clones.times import times_of
 from cowweb.roles import administers, audits, curates
-from hosts.capacity import fit_words
 from people.models import Team
 from provisioning.models import Run, Script
 
@@ -48,12 +47,11 @@ def overview_context(user: User) -> dict[str, Any]:
 
 
 def room_context(user: User, bases: Any) -> dict[str, Any]:
-    """How many more clones of the base that is offered first fit on the host, and why not more."""
+    """The base that is offered first, and what one more clone of it leaves."""
     base = bases.filter(name="demo").first() or bases.order_by("name").first()
     if base is None:
-        return {"base": None}
-    fit = Room(user).fit(base)
-    return {"base": base, "fit": fit, "fit_words": fit_words(fit, base.name)}
+        return {"base": None, "words": "", "fit": ""}
+    return {"base": base, **Room(user).after(base)}
 
 
 def saved(clones: Any) -> dict[str, int]:

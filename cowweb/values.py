@@ -100,7 +100,8 @@ def ports_refused(others: list[str], again: list[str]) -> Iterator[str]:
     elif others:
         yield f"{others[0]} is not a TCP port: write a whole number from 1 to {MOST_PORT}"
     if again:
-        yield f"{named(f'port {port}' for port in again)} {'are' if len(set(again)) > 1 else 'is'} given twice"
+        verb = "are" if len(set(again)) > 1 else "is"
+        yield f"{named(f'port {port}' for port in again)} {verb} given twice"
 
 
 def egress_ports(text: str) -> tuple[int, ...] | None:

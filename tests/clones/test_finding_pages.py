@@ -84,7 +84,7 @@ def test_the_language_lists_and_decides(waiting, actor, member_actor):
     assert run_command("decide_finding finding=999999 decision=leave", Caller(actor))["code"] == "not_found"
     done = run_command(line + "remove", Caller(actor))
     assert done["success"] and "deleted" in done["output"]
-    assert run_command("list_findings", Caller(actor))["output"] == "Rows and host agree"
+    assert run_command("list_findings", Caller(actor))["output"] == "The site and its host agree"
     assert run_command("list_findings state=resolved", Caller(actor))["count"] == 1
 
 
@@ -117,7 +117,7 @@ def test_a_repair_that_comes_back_is_counted_and_later_is_another(site, db):
 @pytest.mark.asyncio
 async def test_an_open_page_shows_a_finding_as_it_is_made(site, admin):
     async with opened("/ws/findings/", admin) as socket:
-        assert "Rows and host agree" in await text(socket)
+        assert "The site and its host agree" in await text(socket)
         await sync_to_async(finding_noted)(Noted(Kind.FILE, "store/new", "a file of 3 B"))
         async with asyncio.timeout(30):
             while "store/new" not in await text(socket):
