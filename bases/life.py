@@ -76,7 +76,7 @@ def revision_begun(revision: BaseRevision, *, found: str, actor: Actor) -> BaseR
     written(revision, before="", after=Stage.DRAFT, actor=actor, why=revision.origin)
     revision_moved(revision, Stage.INSPECTED, actor=SYSTEM, why=found)
     if not settings.COWWEB_FOUR_EYES:
-        approved(revision, actor=actor, why="by registering it")
+        approved(revision, actor=actor, why="at registration")
     return revision
 
 

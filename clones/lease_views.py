@@ -97,7 +97,7 @@ def unshared(clone: Clone, whom: Whom, level: str, actor: Actor) -> str:
 
 def transferred(clone: Clone, whom: Whom, level: str, actor: Actor) -> str:
     clone_transfer(clone=clone, whom=whom, actor=actor)
-    return f"{clone.name} is {whom.user or whom.team}'s now"
+    return f"{clone.name} belongs to {whom.user or whom.team} now"
 
 
 LENDING = {"share": shared, "unshare": unshared, "transfer": transferred}

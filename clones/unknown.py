@@ -44,7 +44,7 @@ def unknown_machines() -> Iterator[Noted]:
             yield unknown_machine(record)
     for one in strangers(Path(settings.COWWEB_DATA), known={record.pid for record in running}):
         facts = {**asdict(one.process), "path": str(one.holds[0])}
-        found = f"{one.name}, process {one.process.pid}, which no row knows, holds {shown(one.holds[0])}"
+        found = f"{one.name}, process {one.process.pid}, which the site does not know, holds {shown(one.holds[0])}"
         yield Noted(Kind.PROCESS, f"process {one.process.pid}", found, LEFT, evidence=facts)
 
 
@@ -54,7 +54,7 @@ def in_our_folders(record: MachineRecord) -> bool:
 
 
 def unknown_machine(record: MachineRecord) -> Noted:
-    found = f"a machine, process {record.pid}, in {shown(Path(record.folder))}, which no row knows"
+    found = f"a machine, process {record.pid}, in {shown(Path(record.folder))}, which the site does not know"
     return Noted(Kind.PROCESS, f"process {record.pid}", found, LEFT, evidence=asdict(record))
 
 
@@ -104,10 +104,10 @@ def thing(path: Path, *, kind: str = "") -> Noted:
     evidence = {"path": str(path), "ino": facts.st_ino}
     if is_folder:
         return Noted(
-            Kind.FOLDER, shown(path), f"a folder that no row knows: {holds(path)}", LEFT, evidence=evidence
+            Kind.FOLDER, shown(path), f"a folder that the site does not know: {holds(path)}", LEFT, evidence=evidence
         )
     evidence["identity"] = identity_of(path)
-    found = f"a file of {size(facts.st_size)} that no row knows"
+    found = f"a file of {size(facts.st_size)} that the site does not know"
     return Noted(kind or Kind.FILE, shown(path), found, LEFT, evidence=evidence)
 
 

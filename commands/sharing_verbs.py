@@ -33,7 +33,7 @@ def transfer(command: Command, caller: Caller) -> Result:
     one, to = clone_named(command.values["name"], caller.actor), whom(command)
     given = clone_transfer(clone=one, whom=to, actor=caller.actor)
     return {
-        "output": f"{one.name} is {to.user or to.team}'s now",
+        "output": f"{one.name} belongs to {to.user or to.team} now",
         "vm": one.name,
         "owner": given.owner.get_username(),
         "team": given.team.name if given.team else None,
