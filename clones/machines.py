@@ -128,8 +128,9 @@ def guest_answered(clone: Clone, cancel: Superseded) -> None:
         with guest_of(clone) as guest:
             guest.wait_ready(timeout_s=within_s, cancel=cancel)
     except TimedOut as error:
-        detail = last_words(clone) or error.detail
-        raise TimedOut(f"The guest did not answer within {within_s} s", detail=detail) from error
+        words = last_words(clone)
+        silent = "" if words else ", and wrote nothing on its serial port"
+        raise TimedOut(f"The guest did not answer within {within_s} s{silent}", detail=words) from error
 
 
 def process_started(clone: Clone) -> None:

@@ -104,7 +104,11 @@ def thing(path: Path, *, kind: str = "") -> Noted:
     evidence = {"path": str(path), "ino": facts.st_ino}
     if is_folder:
         return Noted(
-            Kind.FOLDER, shown(path), f"a folder that the site does not know: {holds(path)}", LEFT, evidence=evidence
+            Kind.FOLDER,
+            shown(path),
+            f"a folder that the site does not know: {holds(path)}",
+            LEFT,
+            evidence=evidence,
         )
     evidence["identity"] = identity_of(path)
     found = f"a file of {size(facts.st_size)} that the site does not know"

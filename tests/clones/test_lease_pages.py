@@ -110,7 +110,7 @@ def test_a_team_and_a_base_say_on_their_pages_how_long_their_clones_last(demo, m
     client.post("/teams/red/lease/", {})
     client.post("/bases/demo/lease/", {})
     assert not LeasePolicy.objects.exists()
-    assert "As the site has it" not in page("/teams/red/")
+    assert "Use the site&#x27;s" not in page("/teams/red/")
 
 
 def test_members_see_how_long_and_owners_say_it(client, member):

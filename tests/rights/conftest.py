@@ -76,7 +76,7 @@ def world(site, crowd, image):  # noqa: F811
     link = ShareLink.objects.create(clone=clone, port=8080, created_by=crowd.member, expires_at=later)
     visit = Visit.objects.create(user=crowd.member, session_key="elsewhere", seen_at=timezone.now())
     template = Template.objects.create(revision=base.current, memory_mb=64, cpus=1, status="ready")
-    finding = finding_noted(Noted(Kind.FILE, "store/notes.txt", "a file that no row knows"))
+    finding = finding_noted(Noted(Kind.FILE, "store/notes.txt", "a file that the site does not know"))
     quota_set(account=default_account("people"), quota=Quota.CLONES, most=2, actor=boss)
     request = Raise.objects.create(
         account=person_account(crowd.member),
