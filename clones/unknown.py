@@ -44,7 +44,7 @@ def unknown_machines() -> Iterator[Noted]:
             yield unknown_machine(record)
     for one in strangers(Path(settings.COWWEB_DATA), known={record.pid for record in running}):
         facts = {**asdict(one.process), "path": str(one.holds[0])}
-        found = f"{one.name}, process {one.process.pid}, which the site does not know, holds {shown(one.holds[0])}"
+        found = f"{one.name}, process {one.process.pid}, unknown to the site, holds {shown(one.holds[0])}"
         yield Noted(Kind.PROCESS, f"process {one.process.pid}", found, LEFT, evidence=facts)
 
 

@@ -5,8 +5,11 @@ from collections.abc import Callable
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 
 from cowweb.errors import ForbiddenError, NotFoundError
+
+NOT_ALLOWED = 405
 
 
 class RequestIdMiddleware:
@@ -29,7 +32,10 @@ class RefusalMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == NOT_ALLOWED and request.method == "GET" and request.accepts("text/html"):
+            response.content = render_to_string("405.html", {}, request)  # Django's own is a blank page
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> None:
         if isinstance(error, ForbiddenError):

@@ -235,6 +235,7 @@ CACHES = {
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = env("COWWEB_TIME_ZONE", "UTC")
 USE_I18N = True
+FORMAT_MODULE_PATH = ["cowweb.formats"]
 USE_TZ = True
 
 STATIC_URL = "static/"

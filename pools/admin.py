@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from audit.services import actor_of
 from cowweb.curated import ReadOnlyAdmin, ServedAdmin
+from cowweb.wording import duration, size
 from pools.models import Pool, Template
 from pools.services import pool_set
 
@@ -40,5 +41,37 @@ class PoolAdmin(ServedAdmin[Pool]):
 
 @admin.register(Template)
 class TemplateAdmin(ReadOnlyAdmin[Template]):
-    list_display = ("revision", "memory_mb", "cpus", "status", "hits", "build_ms", "built_at", "failure")
+    list_display = ("revision", "memory", "processors", "status", "made", "build_time", "built_at", "failure")
     list_filter = ("status",)
+    fields = (
+        *("revision", "memory", "processors", "status", "failure", "failure_detail", "held", "devices"),
+        *("layer", "build_time", "made", "built_at", "fingerprint"),
+    )
+
+    @admin.display(description="Memory", ordering="memory_mb")
+    def memory(self, template: Template) -> str:
+        return size(template.memory_mb * 1024 * 1024)
+
+    @admin.display(description="CPUs", ordering="cpus")
+    def processors(self, template: Template) -> int:
+        return template.cpus
+
+    @admin.display(description="Kept in memory")
+    def held(self, template: Template) -> str:
+        return size(template.memory_bytes)
+
+    @admin.display(description="State of its devices")
+    def devices(self, template: Template) -> str:
+        return size(template.state_bytes)
+
+    @admin.display(description="Layer on disk")
+    def layer(self, template: Template) -> str:
+        return size(template.disk_bytes)
+
+    @admin.display(description="Built in", ordering="build_ms")
+    def build_time(self, template: Template) -> str:
+        return duration(template.build_ms)
+
+    @admin.display(description="Clones made", ordering="hits")
+    def made(self, template: Template) -> int:
+        return template.hits

@@ -29,3 +29,11 @@ def test_an_unexpected_error_is_answered_by_that_page(client, admin, monkeypatch
     response = client.get("/hosts/")
     assert response.status_code == 500
     assert response["X-Request-ID"] in response.text
+
+
+def test_an_address_that_only_takes_orders_tells_who_opens_it_so_within_the_site(client, admin):
+    client.force_login(admin)
+    response = client.get("/clones/_create/", headers={"accept": "text/html"})
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert "Only a button leads here" in response.text and "To the overview" in response.text
+    assert client.get("/clones/_create/", headers={"accept": "application/json"}).content == b""

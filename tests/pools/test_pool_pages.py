@@ -1,5 +1,7 @@
 """The page of a base's templates and pool: who may change what, and what is said where."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -114,3 +116,12 @@ def test_more_templates_and_clones_cost_no_more_queries(curator, base, template,
         Spare.objects.create(template=more, status="ready")
         clone_row(base, admin, f"c{number}", template=more)
     assert queries() == before
+
+
+def test_the_administration_shows_a_template_in_units_and_days_as_the_site_writes_them(curator, template):
+    template.built_at = datetime(2026, 11, 27, 3, 22, 5, tzinfo=UTC)
+    template.save()
+    for page in ("", f"{template.pk}/change/"):
+        text = curator.get(f"/admin/pools/template/{page}").text
+        assert "128 MiB" in text and "2026-11-27 03:22:05" in text
+    assert "64 MiB" in text and str(2**26) not in text
