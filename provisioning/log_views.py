@@ -57,5 +57,6 @@ def download(
         words = f"The output of run {run.pk} was removed: it is kept for a number of days only.\n"
         return HttpResponse(words, status=410, content_type="text/plain; charset=utf-8")
     response = StreamingHttpResponse(streamed(request, content(run)), content_type=kind)
-    response["Content-Disposition"] = f'attachment; filename="run-{run.pk}.{ending}"'
+    how = "inline" if "read" in request.GET and ending == "log" else "attachment"
+    response["Content-Disposition"] = f'{how}; filename="run-{run.pk}.{ending}"'
     return response

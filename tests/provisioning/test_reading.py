@@ -129,6 +129,21 @@ def test_the_viewer_is_answered_in_json(long, admin, client):
     assert client.get(f"/runs/{long.pk}/output.cast").headers["Content-Disposition"].endswith('.cast"')
 
 
+def test_who_has_no_script_is_led_to_the_output_to_read_it_in_the_browser(client, admin, long):
+    client.force_login(admin)
+    page = client.get(f"/runs/{long.pk}/").text
+    path = f"/runs/{long.pk}/output.txt?read"
+    assert f'href="{path}"' in page
+    read = client.get(path)
+    assert read.headers["Content-Disposition"].startswith("inline")
+    assert (read.headers["Content-Type"], read.headers["X-Content-Type-Options"]) == (
+        "text/plain; charset=utf-8",
+        "nosniff",
+    )
+    assert client.get(f"/runs/{long.pk}/output.txt").headers["Content-Disposition"].startswith("attachment")
+    assert client.get(f"/runs/{long.pk}/output.cast?read").headers["Content-Disposition"].startswith("attach")
+
+
 def test_a_stranger_reads_and_searches_nothing(long, member, client):
     client.force_login(member)
     for path in ("lines/", "search/?q=line", "output.txt", "output.cast"):
