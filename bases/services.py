@@ -27,6 +27,7 @@ from bases.store import identity_of, keep
 from cowweb.errors import ConflictError, DomainError, NameTakenError, NotFoundError
 from cowweb.live import RIGHTS, ring
 from cowweb.values import InvalidValue, machine_name
+from hosts.drivers.records import ImageInfo
 from hosts.jobs import this_worker
 from people.models import Team
 
@@ -123,10 +124,10 @@ def revisable(base: BaseImage) -> None:
 def revision_imported(base: BaseImage, source: Source, *, actor: Actor, made_of: str = "") -> BaseRevision:
     """Copies the files into the store and makes a revision of them, approved unless the site wants more."""
     try:
-        digest = keep(source.disk, "qcow2", inspect=admit_copy)
+        judged: list[ImageInfo] = []
+        digest = keep(source.disk, "qcow2", inspect=lambda copy: judged.append(admit(copy)))
         kernel = keep(source.kernel, "kernel") if source.kernel else ""
         initrd = keep(source.initrd, "initrd") if source.initrd else ""
-        info = admit(BaseRevision(digest=digest).disk)
     except Exception as error:
         base_failed(base, str(error))
         raise
@@ -139,7 +140,7 @@ def revision_imported(base: BaseImage, source: Source, *, actor: Actor, made_of:
             origin=made_of or source.disk.name,
             created_by=actor.user,
             digest=digest,
-            virtual_size=info.virtual_size,
+            virtual_size=judged[0].virtual_size,
             file_size=BaseRevision(digest=digest).disk.stat().st_size,
             boot_kind=source.boot_kind,
             kernel_digest=kernel,
@@ -152,10 +153,6 @@ def revision_imported(base: BaseImage, source: Source, *, actor: Actor, made_of:
         BaseImage.objects.filter(pk=base.pk).update(importer="")
         ring("bases", f"base.{base.pk}")
         return revision_begun(revision, found=FOUND, actor=actor)
-
-
-def admit_copy(path: Path) -> None:
-    admit(path)
 
 
 def base_mark(*, base: BaseImage, status: str, actor: Actor) -> BaseImage:

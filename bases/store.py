@@ -39,7 +39,7 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def keep(source: Path, suffix: str, *, inspect: Callable[[Path], None] | None = None) -> str:
+def keep(source: Path, suffix: str, *, inspect: Callable[[Path], object] | None = None) -> str:
     """Copies a file into the store and returns its digest. `inspect` sees the copy, which is what counts,
     before it is kept. On a full disk, or when `inspect` refuses, nothing is left behind."""
     store = Path(settings.COWWEB_STORE)

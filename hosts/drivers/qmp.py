@@ -18,7 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from qemu.qmp import ExecuteError, QMPClient, QMPError
+from qemu.qmp import ConnectError, ExecuteError, QMPClient, QMPError
+from qemu.qmp.qmp_client import NegotiationError
 
 from hosts.drivers.errors import DriverError, NotFound, Refused, TimedOut, Unreachable
 from hosts.drivers.unix_sockets import connected
@@ -40,16 +41,24 @@ class Qmp:
     def __init__(self, folder: Path, *, timeout_s: float = DEADLINE_S) -> None:
         """Raises Unreachable when no QEMU listens, TimedOut when it is stuck or serves someone else."""
         self._client = QMPClient()
-        peer = connected(folder, SOCKET, timeout_s=timeout_s)
         self._loop = asyncio.new_event_loop()
         try:
-            self._wait(self._greeted(peer), "greet", timeout_s)
+            if not self._greeted(folder, timeout_s) and not self._greeted(folder, timeout_s):
+                raise Unreachable("QEMU's monitor twice answered its greeting with something else")
         except BaseException:
             self._loop.close()
+            raise
+
+    def _greeted(self, folder: Path, timeout_s: float) -> bool:
+        """False where something else came than the answer: the library does not expect events so early."""
+        peer = connected(folder, SOCKET, timeout_s=timeout_s)
+        try:
+            return self._wait(self._met(peer), "greet", timeout_s)
+        except BaseException:
             peer.close()
             raise
 
-    async def _greeted(self, peer: socket.socket) -> None:
+    async def _met(self, peer: socket.socket) -> bool:
         """The library takes for granted that who has greeted is still there a moment later."""
         try:
             await self._client.connect(peer)
@@ -57,6 +66,12 @@ class Qmp:
             with contextlib.suppress(QMPError, OSError, EOFError):
                 await self._client.disconnect()
             raise EOFError("it ended just after its greeting") from None
+        except ConnectError as error:
+            if not isinstance(error.exc, NegotiationError):
+                raise
+            peer.close()
+            return False
+        return True
 
     def execute(
         self, command: str, arguments: Mapping[str, object] | None = None, *, timeout_s: float = DEADLINE_S

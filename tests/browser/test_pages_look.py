@@ -1,5 +1,6 @@
 """Every page in both themes, wide and narrow: a picture each, no serious accessibility violation, no error."""
 
+import os
 import re
 import shutil
 from datetime import date, timedelta
@@ -64,14 +65,11 @@ PAGES = {
 CHECK = """async rules => (await axe.run(document, {...rules, resultTypes: ['violations']})).violations
   .filter(found => ['serious', 'critical'].includes(found.impact))
   .map(found => `${found.id}: ${found.nodes.map(node => node.target.join(' ')).slice(0, 4).join(' | ')}`)"""
-# Each theme and each size once; the other pairs where long tests are asked for.
 RULES = {"wide": {}, "phone": {"runOnly": ["color-contrast"]}}  # the document is the same
-LOOKS = [
-    ("light", "wide"),
-    ("dark", "phone"),
-    pytest.param("dark", "wide", marks=pytest.mark.long),
-    pytest.param("light", "phone", marks=pytest.mark.long),
-]
+# Each theme and each size once; the other pairs where long tests are asked for.
+LOOKS = [("light", "wide"), ("dark", "phone")]
+if os.environ.get("COWWEB_LONG_TESTS"):
+    LOOKS += [("dark", "wide"), ("light", "phone")]
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 SPILLED = """() => [...document.querySelectorAll(".panel:not(details:not([open]))")].filter(panel => [...panel.children].some(part =>
     getComputedStyle(part).position === "static"
@@ -126,32 +124,32 @@ def furnished(served):
     shutil.rmtree(strange.parent)
 
 
-@pytest.mark.parametrize(("theme", "size"), LOOKS)
-def test_every_page_looks_as_it_should(
-    browser, served, signed_in_state, furnished, picture, troubles, theme, size
-):
-    context = new_context(
-        browser,
-        signed_in_state,
-        troubles,
-        base_url=served.address,
-        color_scheme=theme,
-        viewport=SIZES[size],
-        bypass_csp=True,
-    )
-    page = context.new_page()
-    wrong: list[str] = []
-    for name, path in PAGES.items():
-        answer = page.goto(path.format(**furnished), wait_until="load")
-        if answer.status != (404 if name == "not-found" else 200):
-            wrong.append(f"{name}: {answer.status}")
+def faults(page, name, path, picture):
+    """What is wrong with a page, looked at in each theme and size without asking for it anew."""
+    page.set_viewport_size(SIZES["wide"])
+    answer = page.goto(path, wait_until="load")
+    if answer.status != (404 if name == "not-found" else 200):
+        yield f"{answer.status}"
+    page.evaluate(AXE.read_text())
+    for theme, size in LOOKS:
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size(SIZES[size])
         picture(page, f"{size}-{theme}-{name}")
-        page.evaluate(AXE.read_text())
         if (drawn := page.evaluate(THEME)) not in (theme, None):  # None: the administration's own pages
-            wrong.append(f"{name}: it is {drawn}")
-        wrong += [f"{name}: {found}" for found in page.evaluate(CHECK, RULES[size])]
-        wrong += [f"{name}: more in {panel} than it holds" for panel in page.evaluate(SPILLED)]
-        wrong += [f"{name}: {over}" for over in wider_than(page, SIZES[size], *BETWEEN[size])]
+            yield f"it is {drawn} where {theme} is wanted"
+        yield from page.evaluate(CHECK, RULES[size])
+        yield from (f"more in {panel} than it holds" for panel in page.evaluate(SPILLED))
+        yield from wider_than(page, SIZES[size], *BETWEEN[size])
+
+
+def test_every_page_looks_as_it_should(browser, served, signed_in_state, furnished, picture, troubles):
+    context = new_context(browser, signed_in_state, troubles, base_url=served.address, bypass_csp=True)
+    page = context.new_page()
+    wrong = [
+        f"{name}: {fault}"
+        for name, path in PAGES.items()
+        for fault in faults(page, name, path.format(**furnished), picture)
+    ]
     context.close()
     troubles[:] = [said for said in troubles if "404 (Not Found)" not in said]  # the page not-found itself
     assert wrong == [], "\n".join(wrong)

@@ -50,6 +50,36 @@ def test_a_monitor_that_goes_just_after_its_greeting_is_unreachable(tmp_path):
         going.join()
 
 
+@pytest.mark.parametrize("events", [1, 2])
+def test_an_event_before_the_answer_to_its_greeting_is_no_refusal(tmp_path, events):
+    """Greeted anew once; a monitor that does so again and again is not waited for."""
+    with listening(tmp_path, "qmp.sock") as monitor:
+
+        def told(peer, *messages):
+            for message in messages:
+                peer.sendall(json.dumps(message).encode() + b"\r\n")
+
+        def answers():
+            for number in range(2):
+                peer, _ = monitor.accept()
+                with peer:
+                    told(peer, GREETING)
+                    peer.recv(4096)
+                    told(peer, *[{"event": "STOP", "data": {}}] * (number < events), {"return": {}})
+                    if asked := peer.recv(4096):
+                        told(peer, {"return": {"running": False}, "id": json.loads(asked)["id"]})
+
+        answering = threading.Thread(target=answers)
+        answering.start()
+        if events == 1:
+            with Qmp(tmp_path) as qmp:
+                assert qmp.execute("query-status") == {"running": False}
+        else:
+            with pytest.raises(Unreachable, match="twice"):
+                Qmp(tmp_path)
+        answering.join()
+
+
 def test_a_refused_command_keeps_qemus_words(driver, empty_machine):
     spec = empty_machine()
     driver.start(spec)
