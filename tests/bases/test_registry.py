@@ -160,7 +160,9 @@ def test_only_import_folders_exist(site, tmp_path, image):
 def test_the_shell_brings_its_users_files_in(site, tmp_path):
     mine = tmp_path / "mine.qcow2"
     mine.write_text("x")
-    assert import_file(brought_in(mine, field="disk"), field="disk").read_text() == "x"
+    there = import_file(brought_in(mine, field="disk"), field="disk")
+    assert (there.name, there.read_text()) == ("mine.qcow2", "x")  # a refusal calls it as its owner does
+    assert import_file(brought_in(mine, field="disk"), field="disk") != there
 
 
 def test_a_failed_import_can_be_registered_again(site, actor, image, settings):
