@@ -36,6 +36,7 @@ OnPhase = Callable[[str], None]
 
 SSH_LOOK_S = 3.0
 LAST_WORDS_LINES = 30
+SERIAL_SILENT = "Nothing was written to its serial port"
 
 
 def no_phase(name: str) -> None:
@@ -128,7 +129,7 @@ def guest_answered(clone: Clone, cancel: Superseded) -> None:
         with guest_of(clone) as guest:
             guest.wait_ready(timeout_s=within_s, cancel=cancel)
     except TimedOut as error:
-        detail = last_words(clone) or error.detail
+        detail = last_words(clone) or f"{SERIAL_SILENT}; {error.detail}"
         raise TimedOut(f"The guest did not answer within {within_s} s", detail=detail) from error
 
 

@@ -8,7 +8,7 @@ from clones.machines import clone_started
 from clones.models import Clone
 from clones.reconcile import clones_reconciled
 from clones.specs import record_of
-from hosts.drivers.errors import DriverError
+from hosts.drivers.errors import DriverError, TimedOut
 from hosts.services import local_driver
 from tests.clones.conftest import fresh
 
@@ -43,3 +43,14 @@ def test_a_machine_found_ended_is_no_warning_in_somebodys_shell(made, running, s
         assert clones_reconciled() == 1
     assert not [line for line in caplog.records if line.name == "clones.reconcile"]
     assert fresh(web).status != "running"
+
+
+def test_a_guest_that_never_wrote_a_word_is_told_as_that(made, site):
+    web = made("web")
+    site.COWWEB_READY_TIMEOUT_S = 2
+    Clone.objects.filter(pk=web.pk).update(status="starting")
+    with pytest.raises(TimedOut):
+        clone_started(web.pk)
+    web = fresh(web)
+    assert web.failure == "The guest did not answer within 2 s"
+    assert web.failure_detail.startswith("Nothing was written to its serial port; ")
