@@ -25,7 +25,7 @@ def test_a_qemu_that_dies_at_start_has_its_words_shown_once(made, client, admin)
     client.force_login(admin)
     page = client.get("/clones/web/").content.decode()
     assert page.count("999 for") + page.count("CPUs 999") == 1
-    assert "Its guest said nothing. Mend what is named here" in page
+    assert "Start it again once that is mended" in page
 
 
 def test_what_was_asked_is_still_true_when_it_is_done(made, running, client, admin):
