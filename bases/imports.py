@@ -68,13 +68,14 @@ def brought_in(path: Path, *, field: str) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     if path.resolve().is_relative_to(folder.resolve()):
         return str(path.resolve())
-    target = folder / f"{secrets.token_hex(4)}-{path.name}"
+    target = folder / secrets.token_hex(4) / path.name  # under its own name, which refusals tell
     try:
+        target.parent.mkdir()
         shutil.copyfile(path, target)
     except OSError as error:
-        target.unlink(missing_ok=True)
+        shutil.rmtree(target.parent, ignore_errors=True)
         raise DomainError(f"{path} could not be copied in: {error.strerror}", field=field) from error
-    return target.name
+    return str(target.relative_to(folder))
 
 
 def import_target(text: str, *, field: str) -> Path:

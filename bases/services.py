@@ -125,7 +125,9 @@ def revision_imported(base: BaseImage, source: Source, *, actor: Actor, made_of:
     """Copies the files into the store and makes a revision of them, approved unless the site wants more."""
     try:
         judged: list[ImageInfo] = []
-        digest = keep(source.disk, "qcow2", inspect=lambda copy: judged.append(admit(copy)))
+        digest = keep(
+            source.disk, "qcow2", inspect=lambda copy: judged.append(admit(copy, called=source.disk.name))
+        )
         kernel = keep(source.kernel, "kernel") if source.kernel else ""
         initrd = keep(source.initrd, "initrd") if source.initrd else ""
     except Exception as error:

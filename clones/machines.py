@@ -229,12 +229,13 @@ class failures_told:
             process_ended(clone, grace_s=0)
         if superseded:
             raise ConflictError(f"{clone.name} was ended while it was {self.state}") from error
-        detail = (error.detail if isinstance(error, DriverError) else "") or words
         reason = (
             "Cancelled while it was starting"
             if isinstance(error, Cancelled)
             else str(error) or type(error).__name__
         )
+        own = error.detail.strip() if isinstance(error, DriverError) else ""
+        detail = words if own in reason else own  # said once
         fields: dict[str, Any] = {"failure": reason, "failure_detail": detail}
         if self.state in (Status.CREATING, Status.STARTING):
             fields |= {"record": None, "forwards": []}

@@ -42,7 +42,7 @@ def clone_reconciled(clone: Clone) -> bool:
     egress_ended(clone)
     moved = ENDED[local_driver().ending(clone.folder)](clone)
     if moved:
-        logger.warning("Clone %s was not running any more", clone.name)
+        logger.info("Clone %s was not running any more", clone.name)
         disk_measured(clone)
     return moved
 

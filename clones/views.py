@@ -48,17 +48,18 @@ def clone_extended(*, clone: Clone, actor: Actor) -> Asked:
     return Asked(clone, None)
 
 
+# with what stays true on the page when it is done
 ACTIONS: dict[str, tuple[Callable[..., Asked], str]] = {
-    "start": (clone_start, "Starting"),
-    "stop": (clone_stop, "Stopping"),
-    "restart": (clone_restart, "Restarting"),
-    "pause": (clone_pause, "Paused"),
-    "resume": (clone_resume, "Resumed"),
-    "save": (state_save, "Saving the memory of"),
-    "restore": (state_restore, "Restoring the memory of"),
-    "extend": (clone_extended, "Extended"),
-    "remove": (clone_bin, "Removing"),
-    "delete": (clone_remove, "Removing"),
+    "start": (clone_start, "{} was asked to start"),
+    "stop": (clone_stop, "{} was asked to stop"),
+    "restart": (clone_restart, "{} was asked to restart"),
+    "pause": (clone_pause, "Paused {}"),
+    "resume": (clone_resume, "Resumed {}"),
+    "save": (state_save, "{} was asked to save its memory"),
+    "restore": (state_restore, "{} was asked to go on from its saved memory"),
+    "extend": (clone_extended, "Extended {}"),
+    "remove": (clone_bin, "{} goes to the bin"),
+    "delete": (clone_remove, "{} is deleted for good"),
 }
 
 
@@ -161,7 +162,7 @@ def acted(request: HttpRequest, clone: Clone, action: str, actor: Actor) -> bool
     except (DomainError, DriverError) as error:
         told(request, str(error) if clone.name in str(error) else f"{clone.name}: {error}")
         return False
-    messages.success(request, in_the_bin(clone) if action == "remove" else f"{word} {clone.name}")
+    messages.success(request, in_the_bin(clone) if action == "remove" else word.format(clone.name))
     return True
 
 

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from audit.services import Actor
 from bases.integrity import revision_checked
-from bases.models import BaseImage
+from bases.models import BaseImage, BaseRevision
 from bases.services import base_open
 from clones.lease_terms import lease_given
 from clones.models import Clone
@@ -34,6 +34,7 @@ from people import rights
 from people.rights import team_chosen
 
 Status = Clone.Status
+FIRMWARE_MB = 16  # that any machine has beside its kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def clone_row(wanted: Wanted, *, actor: Actor) -> Clone:
         raise ForbiddenError("A clone needs an owner")
     team = team_chosen(actor, wanted.team)
     name = checked_name(wanted.name) if wanted.name else generated_name()
-    memory_mb, cpus = checked_size(wanted, parent or base)
+    memory_mb, cpus = checked_size(wanted, parent or base, least_mb=least_memory_mb(revision))
     egress_ports = wanted.egress_ports
     if parent and egress_ports is None:
         egress_ports = None if parent.egress_ports is None else tuple(parent.egress_ports)
@@ -151,10 +152,22 @@ def checked_name(name: str) -> str:
         raise DomainError(str(error), field="name") from None
 
 
-def checked_size(wanted: Wanted, base: BaseImage | Clone) -> tuple[int, int]:
-    """Memory and cpus, within what the host gives."""
+def least_memory_mb(revision: BaseRevision) -> int:
+    """With less, QEMU cannot lay its kernel and initrd out, or its firmware does not begin."""
+    laid_out = [path for path in (revision.kernel, revision.initrd) if path and path.exists()]
+    return FIRMWARE_MB + -(-sum(path.stat().st_size for path in laid_out) // (1 << 20))
+
+
+def checked_size(wanted: Wanted, base: BaseImage | Clone, *, least_mb: int) -> tuple[int, int]:
+    """Memory and cpus, within what the host gives, and no less memory than can begin at all."""
     memory_mb, cpus = wanted.memory_mb or base.memory_mb, wanted.cpus or base.cpus
     most = room()
+    if memory_mb < least_mb:
+        name = base.name if isinstance(base, BaseImage) else base.revision.base.name
+        raise DomainError(
+            f"memory={memory_mb}M is too little: a clone of {name} takes at least {least_mb}M",
+            field="memory",
+        )
     if memory_mb > most.memory_mb:
         raise QuotaError(
             f"memory={memory_mb}M is more than the {most.limited_by}'s limit of {most.memory_mb}M",

@@ -17,7 +17,17 @@ def security_audit(command: Command, caller: Caller) -> Result:
     if not audits(caller.actor.user):
         entries = entries.filter(actor=caller.actor.user)
     trail = [trail_entry(entry) for entry in entries[:lines]]
-    return {"output": f"The last {len(trail)} entries", "count": len(trail), "entries": trail}
+    words = "The last entry" if len(trail) == 1 else f"The last {len(trail)} entries"
+    told = "".join(f"{in_a_line(entry)}\n" for entry in reversed(trail))
+    return {"output": words, "stdout": told, "count": len(trail), "entries": trail}
+
+
+def in_a_line(entry: dict[str, Any]) -> str:
+    """An entry for people, who reads it in a terminal."""
+    when = entry["at"][:19].replace("T", " ")
+    parts = (when, entry["actor"], entry["via"], entry["action"], entry["target"], entry["outcome"])
+    words = "  ".join(part or "-" for part in parts)
+    return f"{words}: {entry['reason']}" if entry["reason"] else words
 
 
 def trail_entry(entry: AuditEntry) -> dict[str, Any]:

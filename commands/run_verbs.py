@@ -38,7 +38,7 @@ def chosen(text: str, caller: Caller) -> Chosen:
 
 def file_text(text: str, caller: Caller, missing: DomainError) -> bytes:
     try:
-        path = caller.file(text, key="script")
+        path = caller.text_file(text, key="script")
     except NotFoundError:
         raise missing from None
     with path.open("rb") as file:
@@ -120,7 +120,8 @@ def outcome(run: Run) -> Result:
     """Where it is, or how it ended, in the words of a result."""
     if run.status in (Run.Status.SUCCEEDED, Run.Status.QUEUED, Run.Status.RUNNING):
         return {"output": run_sentence(run)}
-    return {"success": False, "output": run.failure, "error": run.failure, "code": failure_code(run)}
+    sentence = f"{run.script_name} on {run.clone_name}: {run.failure}"
+    return {"success": False, "output": sentence, "error": sentence, "code": failure_code(run)}
 
 
 def failure_code(run: Run) -> str:

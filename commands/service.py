@@ -6,6 +6,7 @@ Example::
 """
 
 import logging
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -105,6 +106,12 @@ class Caller:
         if self.reads_own_files and (Path(text).is_file() or Path(text).is_absolute()):
             return import_file(brought_in(Path(text), field=key), field=key)
         return import_file(text, field=key)
+
+    def text_file(self, text: str, *, key: str) -> Path:
+        """A file whose text is taken at once: the shell's own is read in place, and no copy is left."""
+        if self.reads_own_files and Path(text).is_file() and os.access(text, os.R_OK):
+            return Path(text).absolute()
+        return self.file(text, key=key)
 
     def parcel(self, text: str, *, key: str) -> Path:
         """The file or folder that a path in a command names; the shell's own are read in place."""

@@ -145,7 +145,7 @@ class Capacity:
             ),
             (
                 self.disk_left_bytes // disk,
-                f"{size(self.disk_left_bytes)} of {size(self.use.disk_bytes)} disk are left, "
+                f"{size(self.disk_left_bytes)} of {size(self.use.disk_bytes)} disk are left{aside()}, "
                 f"and one is expected to use {size(disk)}",
             ),
         ]
@@ -194,3 +194,9 @@ def room_checked(asked: Sequence[Machine], of: str) -> None:
     error = HostFullError(f"{fit_words(fit, of)}, and {len(asked)} {were} asked for: {fit.why}")
     error.facts = {"fit": fit.count, "asked": len(asked)}
     raise error
+
+
+def aside() -> str:
+    """What is kept free of the disk, whatever is asked for."""
+    kept = settings.COWWEB_DISK_RESERVE_MB * MIB
+    return f" beside the {size(kept)} kept free" if kept else ""

@@ -55,9 +55,10 @@ def run_failed(work: Work, error: Exception) -> None:
     if clone.status in (Clone.Status.RUNNING, Clone.Status.PAUSED) and clone_reconciled(clone):
         clone.refresh_from_db()  # its machine had died: what is dead is not shut down
     clone_moved(clone.pk, to=Clone.Status.FAILED, since=[Clone.Status.CREATING], failure=BEFORE_MADE)
-    detail = clone.failure_detail or last_words(clone) or getattr(error, "detail", "")
     run.refresh_from_db()
     words = gone_in_words(gone, work.steps.current) if gone else sentence(error, work.steps.current)
+    own = getattr(error, "detail", "").strip()
+    detail = clone.failure_detail or last_words(clone) or ("" if own in words else own)
     with transaction.atomic():
         phase = work.steps.failed(work.recorder.veil.over(words))
         asked_to_end = run.cancel_asked_at is not None

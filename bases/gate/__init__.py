@@ -25,22 +25,25 @@ MOST_UNPACKED, MOST_CLUSTERS_UNPACKED = 512 << 20, 1 << 16  # a second or two of
 FLATTEN = "flatten it with `qemu-img convert -O qcow2` first"
 
 
-def glance(path: Path) -> Header:
+def glance(path: Path, *, called: str = "") -> Header:
     """Refuses early, from the first bytes alone; no program looks at the file."""
+    name = called or path.name
     with opened(path) as file:
         try:
             header = parse(file)
         except UnsafeHeader as error:
-            raise UnsafeImageError(f"{path.name} {error}", field="disk") from None
+            raise UnsafeImageError(f"{name} {error}", field="disk") from None
         words = objection(file, extended_l2=header.extended_l2)
     if words:
-        raise UnsafeImageError(f"{path.name} {words}", field="disk")
+        raise UnsafeImageError(f"{name} {words}", field="disk")
     return header
 
 
-def admit(path: Path) -> ImageInfo:
-    """A plain, sound, self-contained qcow2: nothing in it refers to anything outside it."""
-    header = glance(path)
+def admit(path: Path, *, called: str = "") -> ImageInfo:
+    """A plain, sound, self-contained qcow2: nothing in it refers to anything outside it. `called`: its name
+    for people, where the file that is looked at is a copy."""
+    name = called or path.name
+    header = glance(path, called=name)
     driver = local_driver()
     try:
         info = driver.image_inspect(path)
@@ -48,12 +51,12 @@ def admit(path: Path) -> ImageInfo:
         if found.compressed and not (found.corruptions or found.errors):
             driver.image_read(path, min(MOST_UNPACKED, header.cluster_size * MOST_CLUSTERS_UNPACKED))
     except DriverError as error:
-        raise UnsafeImageError(f"{path.name} {unreadable(error)}", field="disk") from error
+        raise UnsafeImageError(f"{name} {unreadable(error)}", field="disk") from error
     reason = refusal(info, header)
     if not reason and (found.corruptions or found.errors):
         reason = f"is damaged: {found.corruptions or found.errors} errors in its tables; {FLATTEN}"
     if reason:
-        raise UnsafeImageError(f"{path.name} {reason}", field="disk")
+        raise UnsafeImageError(f"{name} {reason}", field="disk")
     return info
 
 

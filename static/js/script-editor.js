@@ -70,6 +70,8 @@ function startEditor (editor) {
   document.addEventListener('htmx:afterSettle', mark)
   number()
   mark()
+  // Who comes back finds what was typed: the browser puts it there after this has run.
+  addEventListener('pageshow', () => { if (area.value !== area.defaultValue) changed() })
 }
 
 document.querySelectorAll('[data-editor]').forEach(startEditor)

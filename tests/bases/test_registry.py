@@ -160,7 +160,9 @@ def test_only_import_folders_exist(site, tmp_path, image):
 def test_the_shell_brings_its_users_files_in(site, tmp_path):
     mine = tmp_path / "mine.qcow2"
     mine.write_text("x")
-    assert import_file(brought_in(mine, field="disk"), field="disk").read_text() == "x"
+    there = import_file(brought_in(mine, field="disk"), field="disk")
+    assert (there.name, there.read_text()) == ("mine.qcow2", "x")  # a refusal calls it as its owner does
+    assert import_file(brought_in(mine, field="disk"), field="disk") != there
 
 
 def test_a_failed_import_can_be_registered_again(site, actor, image, settings):
@@ -213,3 +215,17 @@ def test_the_gallery_is_cut_into_pages_and_searched(admin, client):
     found = client.get("/bases/?q=debian").content.decode()
     assert "image-13" in found and "image-00" not in found
     assert "No base matches" in client.get("/bases/?q=nothing").content.decode()
+
+
+def test_a_refusal_of_the_copy_in_the_store_calls_the_image_as_its_owner_does(site, actor, image):
+    with image.open("r+b") as file:  # an entry that points where another does
+        file.seek(48)
+        table = int.from_bytes(file.read(8))
+        file.seek(table)
+        block = int.from_bytes(file.read(8))
+        file.seek(block)
+        file.write(bytes(64))
+    with pytest.raises(UnsafeImageError) as refused:
+        base_register(name="demo", source=Source(image), facts=Facts(), actor=actor)
+    assert str(refused.value).startswith(f"{image.name} ")
+    assert BaseImage.objects.get().failure == str(refused.value)

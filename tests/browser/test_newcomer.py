@@ -190,3 +190,18 @@ def test_a_curator_marks_a_base_deprecated(page, served, picture):
     act("Take the deprecation back")
     page.goto("/bases/")
     expect(page.locator("article", has_text="demo").first).to_contain_text("Ready")
+
+
+def test_back_from_a_run_comes_to_the_script_as_it_was_typed(page):
+    page.goto("/runs/new/")
+    page.get_by_role("textbox", name="Script", exact=True).fill(
+        "# kvm-infra-use: demo\n# kvm-infra-memory: 160M\necho typed\n"
+    )
+    asked = page.locator("#machine-asked")
+    expect(asked).to_contain_text("160 MiB")
+    page.get_by_role("button", name="Run on a new clone of demo").click()
+    page.wait_for_url(re.compile(r"/runs/\d+/"))
+    page.go_back()
+    expect(page.get_by_role("textbox", name="Script", exact=True)).to_have_value(re.compile("echo typed"))
+    expect(asked).to_contain_text("160 MiB")
+    expect(asked.get_by_role("button", name="Run on a new clone of demo")).to_be_enabled()

@@ -1,5 +1,7 @@
 """A clone's disk is brought back to a snapshot or to its base, and a snapshot is given up."""
 
+import re
+
 import pytest
 
 from audit.models import AuditEntry
@@ -14,6 +16,20 @@ from hosts.services import local_driver
 from tests.clones.conftest import fresh, shows, write
 
 pytestmark = pytest.mark.slow
+
+
+def test_a_name_that_is_refused_stays_in_its_field_with_the_reason(made, client, admin):
+    made("web")
+    client.force_login(admin)
+    refused = client.post("/clones/web/snapshots/", {"name": "Not Good"})
+    page = refused.content.decode()
+    assert refused.status_code == 422
+    assert re.search(r'name="name"[^>]* value="Not Good" aria-invalid="true"', page)
+    assert (
+        "is not a name: use 1 to 63 of" in page.partition('id="clone-snapshots"')[0]
+    )  # what is pushed has none
+    taken = client.post("/clones/web/snapshots/", {"name": "good"})
+    assert taken.status_code == 302 and Snapshot.objects.get().name == "good"
 
 
 def inside(clone: Clone) -> tuple[str, ...]:

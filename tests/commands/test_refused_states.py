@@ -9,6 +9,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 RECORD = {"pid": 1}  # of the process that a running clone has
 
 
+def test_a_clone_with_too_little_memory_is_refused_with_the_least(web, do):
+    refused = do("clone base=demo name=small memory=1")
+    assert (refused["code"], refused["output"]) == (
+        "invalid",
+        "memory=1M is too little: a clone of demo takes at least 16M",
+    )
+    assert not Clone.objects.filter(name="small").exists()
+    assert do("clone base=demo name=small memory=16 no_start=true")["success"]
+
+
 @pytest.mark.parametrize(
     ("status", "line", "sentence"),
     [

@@ -87,7 +87,8 @@ def test_two_runs_at_once_each_end_as_they_should(served):
     assert "square 5 is 25, the sum so far 55" in hello["stdout"]
     assert "This machine is called hello" in hello["stdout"]
     assert (fails["success"], fails["status"], fails["exitCode"]) == (False, "failed", 3)
-    assert (fails["code"], fails["error"]) == ("script_failed", "The script ended with exit status 3")
+    sentence = "fails.sh on fails: The script ended with exit status 3"
+    assert (fails["code"], fails["error"], fails["output"]) == ("script_failed", sentence, sentence)
     assert "Giving up\n" in fails["stderr"]
     for result in (hello, fails):
         assert {f"{phase}_ms" for phase in PHASES} <= set(result["timings"])

@@ -70,7 +70,7 @@ def test_the_disk_can_be_what_is_short(settings):
     settings.COWWEB_DISK_RESERVE_MB = 900
     fit = like(0).fits(1, 0)
     assert (fit.count, fit.disk_bytes) == (1, 64 * MIB)
-    assert "disk are left" in fit.why
+    assert "disk are left beside the " in fit.why
 
 
 def test_the_hosts_own_numbers_are_the_kernels():
