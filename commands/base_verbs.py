@@ -14,11 +14,11 @@ from cowweb.wording import counted
 
 
 def register_base(command: Command, caller: Caller) -> Result:
-    curators_only(caller.actor)  # before a file is looked for, or copied in
+    curators_only(caller.actor)  # before a file is looked for
     values, extra = command.values, command.extra
     base = base_register(
         name=values["name"],
-        source=source_of(caller.file(values["disk"], key="disk"), values),
+        source=source_of(caller.taken_file(values["disk"], key="disk"), values),
         facts=Facts(
             memory_mb=megabytes(values.get("memory", "2G")),
             cpus=number(values.get("cpus", "2"), key="cpus"),

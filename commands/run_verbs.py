@@ -38,7 +38,7 @@ def chosen(text: str, caller: Caller) -> Chosen:
 
 def file_text(text: str, caller: Caller, missing: DomainError) -> bytes:
     try:
-        path = caller.text_file(text, key="script")
+        path = caller.taken_file(text, key="script")
     except NotFoundError:
         raise missing from None
     with path.open("rb") as file:

@@ -18,7 +18,7 @@ def list_runtimes(_command: Command, _caller: Caller) -> Result:
 
 def register_runtime(command: Command, caller: Caller) -> Result:
     values = command.values
-    file = caller.file(values["file"], key="file") if "file" in values else None
+    file = caller.taken_file(values["file"], key="file") if "file" in values else None
     texts = {key: values[key] for key in TEXTS if key in values}
     wish = Wish(name=values["name"], file=file, **texts)
     runtime = runtime_register(wish, actor=caller.actor)

@@ -11,7 +11,7 @@ from provisioning.models import Script, ScriptVersion
 
 def save_script(command: Command, caller: Caller) -> Result:
     values = command.values
-    with caller.text_file(values["file"], key="file").open("rb") as file:
+    with caller.taken_file(values["file"], key="file").open("rb") as file:
         data = file.read(SCRIPT_BYTES + 1)
     before = Script.objects.filter(name=values["name"]).values_list("current__number", flat=True).first()
     draft = Draft(

@@ -107,10 +107,10 @@ class Caller:
             return import_file(brought_in(Path(text), field=key), field=key)
         return import_file(text, field=key)
 
-    def text_file(self, text: str, *, key: str) -> Path:
-        """A file whose text is taken at once: the shell's own is read in place, and no copy is left."""
+    def taken_file(self, text: str, *, key: str) -> Path:
+        """A file that is taken at once: the shell's own is read in place, and no copy is left."""
         if self.reads_own_files and Path(text).is_file() and os.access(text, os.R_OK):
-            return Path(text).absolute()
+            return Path(text).resolve()
         return self.file(text, key=key)
 
     def parcel(self, text: str, *, key: str) -> Path:

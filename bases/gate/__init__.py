@@ -17,7 +17,7 @@ from bases.gate.header import Header, UnsafeHeader, parse
 from bases.gate.opening import opened
 from bases.gate.second_opinion import objection
 from cowweb.errors import UnsafeImageError
-from hosts.drivers.errors import DriverError
+from hosts.drivers.errors import DriverError, NotFound
 from hosts.drivers.records import ImageInfo
 from hosts.services import local_driver
 
@@ -50,6 +50,8 @@ def admit(path: Path, *, called: str = "") -> ImageInfo:
         found = driver.image_check(path)
         if found.compressed and not (found.corruptions or found.errors):
             driver.image_read(path, min(MOST_UNPACKED, header.cluster_size * MOST_CLUSTERS_UNPACKED))
+    except NotFound:  # what is missing is a program of this host
+        raise
     except DriverError as error:
         raise UnsafeImageError(f"{name} {unreadable(error)}", field="disk") from error
     reason = refusal(info, header)

@@ -26,6 +26,7 @@ from cowweb.errors import (
     NotFoundError,
     UnsafeImageError,
 )
+from hosts.drivers.errors import DriverError
 
 
 def qcow2(path, size="64M", *options):
@@ -229,3 +230,10 @@ def test_a_refusal_of_the_copy_in_the_store_calls_the_image_as_its_owner_does(si
         base_register(name="demo", source=Source(image), facts=Facts(), actor=actor)
     assert str(refused.value).startswith(f"{image.name} ")
     assert BaseImage.objects.get().failure == str(refused.value)
+
+
+def test_an_image_is_not_blamed_for_a_program_that_this_host_lacks(site, actor, image, monkeypatch):
+    monkeypatch.setattr("hosts.drivers.process.shutil.which", lambda name, path=None: None)
+    with pytest.raises(DriverError, match="is not installed on this host"):
+        base_register(name="demo", source=Source(image), facts=Facts(), actor=actor)
+    assert BaseImage.objects.get().failure == "qemu-img is not installed on this host"

@@ -3,8 +3,10 @@
 import pytest
 
 from audit.models import AuditEntry
+from bases.models import BaseRevision
 from commands.dispatch import run_command
 from commands.service import Caller
+from tests.support.known_images import image_at
 
 TEXT = "#!/bin/sh\n# kvm-infra-use: demo\necho hello\n"
 
@@ -77,3 +79,10 @@ def test_a_script_of_the_shells_user_is_read_where_it_is(site, demo, actor, tmp_
     caller = Caller(actor, reads_own_files=True)
     assert run_command(f"parse script={script}", caller)["metadata"]["vmBase"] == "demo"
     assert not list(site.COWWEB_IMPORT_FOLDERS[0].rglob("*mine.sh"))  # no copy of it is left
+
+
+def test_an_image_of_the_shells_user_becomes_a_base_from_where_it_is(site, actor, tmp_path):
+    disk = image_at(tmp_path / "mine.qcow2", "16M")
+    made = run_command(f"register_base name=mine disk={disk}", Caller(actor, reads_own_files=True))
+    assert (made["success"], BaseRevision.objects.get().origin) == (True, "mine.qcow2")
+    assert not list(site.COWWEB_IMPORT_FOLDERS[0].iterdir())
