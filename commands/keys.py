@@ -19,7 +19,7 @@ from cowweb.values import (
     shown,
     whole_number,
 )
-from cowweb.wording import either
+from cowweb.wording import either, joined
 from pools.forms import MOST_AGE_MINUTES, MOST_IN_A_MINUTE, MOST_SPARES
 
 MOST_CPUS = 4096
@@ -83,8 +83,7 @@ class Verb:
     def missing(self) -> str:
         """What is said where a required key is missing."""
         names = [key.name for key in (self.either[:1] or self.required)]
-        listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-        return f"{self.name} requires {listed} parameter{'s' if len(names) > 1 else ''}"
+        return f"{self.name} requires {joined(names)} parameter{'s' if len(names) > 1 else ''}"
 
 
 def number(what: str, most: int, least: int = 1) -> Callable[[str], object]:

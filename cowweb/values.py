@@ -15,6 +15,8 @@ import string
 import time
 from collections.abc import Iterable, Iterator
 
+from cowweb.wording import joined
+
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 ALIAS = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 SCRIPT_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
@@ -75,7 +77,7 @@ def named(words: Iterable[str]) -> str:
     each = list(dict.fromkeys(words))
     if len(each) > NAMED:
         each = [*each[:NAMED], f"{len(each) - NAMED} more"]
-    return " and ".join([", ".join(each[:-1]), each[-1]] if each[1:] else each)
+    return joined(each)
 
 
 def port_list(text: str) -> tuple[int, ...]:

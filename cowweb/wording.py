@@ -28,7 +28,12 @@ def counted(count: int, noun: str) -> str:
 
 def either(words: Sequence[str]) -> str:
     """`a`, `a or b`, `a, b or c`."""
-    return " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+    return joined(words, "or")
+
+
+def joined(words: Sequence[str], last: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return f" {last} ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def size(count: float | None) -> str:
