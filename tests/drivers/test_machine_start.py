@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import socket
 import stat
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hosts.drivers.errors import Busy, DriverError, NotFound
 from hosts.drivers.machine_args import machine_argv
 from hosts.drivers.machine_record import read_record
+from hosts.drivers.qmp import Qmp
 from hosts.drivers.records import Boot, BootKind, MachineStatus, SeedKind
 
 pytestmark = pytest.mark.slow
@@ -66,6 +68,14 @@ def test_a_path_longer_than_a_socket_address_works(driver, empty_machine, tmp_pa
     deep.mkdir(parents=True)
     record = driver.start(empty_machine(folder=deep / "machine")).record
     assert driver.status(record) is MachineStatus.RUNNING
+
+
+def test_what_is_translated_of_a_guest_is_kept_within_bounds(driver, empty_machine):
+    spec = empty_machine()
+    driver.start(spec)
+    with Qmp(spec.folder) as qmp:
+        most = re.search(r"gen code size +\d+/(\d+)", qmp.hmp("info jit"))
+    assert most and int(most[1]) <= 64 << 20
 
 
 def test_a_machine_starts_once(driver, empty_machine):
