@@ -31,13 +31,15 @@ hypothesis.settings.load_profile("untimed")
 LONGEST = {"test_the_server", "test_odd_scripts", "test_pages_look", "test_newcomer", "test_canaries"}
 
 
-# What is imported and collected stays: looking through it for garbage is a tenth of the tests' time.
-gc.disable()
-
-
-def pytest_collection_finish():
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is imported and collected stays: looking through it for garbage is a tenth of the tests' time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_configure():
