@@ -234,12 +234,16 @@ class failures_told:
             if isinstance(error, Cancelled)
             else str(error) or type(error).__name__
         )
-        own = error.detail.strip() if isinstance(error, DriverError) else ""
-        detail = words if own in reason else own  # said once
-        fields: dict[str, Any] = {"failure": reason, "failure_detail": detail}
+        fields: dict[str, Any] = {"failure": reason, "failure_detail": unsaid(error, reason) or words}
         if self.state in (Status.CREATING, Status.STARTING):
             fields |= {"record": None, "forwards": []}
         clone_moved(self.clone_id, to=Status.FAILED, since=[self.state], **fields)
+
+
+def unsaid(error: Exception, sentence: str) -> str:
+    """What was printed where it went wrong; empty where the sentence says it already."""
+    own = error.detail.strip() if isinstance(error, DriverError) else ""
+    return "" if own in sentence else own
 
 
 def last_words(clone: Clone) -> str:

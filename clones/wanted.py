@@ -64,7 +64,7 @@ def clone_row(wanted: Wanted, *, actor: Actor) -> Clone:
         raise ForbiddenError("A clone needs an owner")
     team = team_chosen(actor, wanted.team)
     name = checked_name(wanted.name) if wanted.name else generated_name()
-    memory_mb, cpus = checked_size(wanted, parent or base, least_mb=least_memory_mb(revision))
+    memory_mb, cpus = checked_size(wanted, parent or base, revision)
     egress_ports = wanted.egress_ports
     if parent and egress_ports is None:
         egress_ports = None if parent.egress_ports is None else tuple(parent.egress_ports)
@@ -158,14 +158,13 @@ def least_memory_mb(revision: BaseRevision) -> int:
     return FIRMWARE_MB + -(-sum(path.stat().st_size for path in laid_out) // (1 << 20))
 
 
-def checked_size(wanted: Wanted, base: BaseImage | Clone, *, least_mb: int) -> tuple[int, int]:
+def checked_size(wanted: Wanted, base: BaseImage | Clone, revision: BaseRevision) -> tuple[int, int]:
     """Memory and cpus, within what the host gives, and no less memory than can begin at all."""
     memory_mb, cpus = wanted.memory_mb or base.memory_mb, wanted.cpus or base.cpus
-    most = room()
+    least_mb, most = least_memory_mb(revision), room()
     if memory_mb < least_mb:
-        name = base.name if isinstance(base, BaseImage) else base.revision.base.name
         raise DomainError(
-            f"memory={memory_mb}M is too little: a clone of {name} takes at least {least_mb}M",
+            f"memory={memory_mb}M is too little: a clone of {revision.base.name} takes at least {least_mb}M",
             field="memory",
         )
     if memory_mb > most.memory_mb:

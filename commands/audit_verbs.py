@@ -23,7 +23,7 @@ def security_audit(command: Command, caller: Caller) -> Result:
 
 
 def in_a_line(entry: dict[str, Any]) -> str:
-    """An entry for people, who reads it in a terminal."""
+    """An entry for people, who read it in a terminal."""
     when = entry["at"][:19].replace("T", " ")
     parts = (when, entry["actor"], entry["via"], entry["action"], entry["target"], entry["outcome"])
     words = "  ".join(part or "-" for part in parts)

@@ -85,12 +85,14 @@ def port_list(text: str) -> tuple[int, ...]:
     ports: dict[int, None] = {}  # ordered; a list would be searched once per port
     others, again = [], []
     for part in (part.strip(" \t") for part in text.split(",")):
-        if not DIGITS.fullmatch(part) or not 1 <= int(part) <= MOST_PORT:
+        try:
+            port = whole_number(part, least=1, most=MOST_PORT, what="a TCP port")
+        except InvalidValue:
             others.append(shown(part))
-        elif int(part) in ports:
-            again.append(str(int(part)))
-        else:
-            ports[int(part)] = None
+            continue
+        if port in ports:
+            again.append(f"port {port}")
+        ports[port] = None
     if others or again:
         raise InvalidValue("; ".join(ports_refused(others, again)))
     return tuple(ports)
@@ -103,7 +105,7 @@ def ports_refused(others: list[str], again: list[str]) -> Iterator[str]:
         yield f"{others[0]} is not a TCP port: write a whole number from 1 to {MOST_PORT}"
     if again:
         verb = "are" if len(set(again)) > 1 else "is"
-        yield f"{named(f'port {port}' for port in again)} {verb} given twice"
+        yield f"{named(again)} {verb} given twice"
 
 
 def egress_ports(text: str) -> tuple[int, ...] | None:

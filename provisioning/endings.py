@@ -10,7 +10,7 @@ import time
 from django.db import transaction
 from django.utils import timezone
 
-from clones.machines import clone_removed, clone_started, clone_stopped, guest_of, last_words
+from clones.machines import clone_removed, clone_started, clone_stopped, guest_of, last_words, unsaid
 from clones.models import Clone
 from clones.reconcile import clone_reconciled
 from clones.services import clone_moved
@@ -57,8 +57,7 @@ def run_failed(work: Work, error: Exception) -> None:
     clone_moved(clone.pk, to=Clone.Status.FAILED, since=[Clone.Status.CREATING], failure=BEFORE_MADE)
     run.refresh_from_db()
     words = gone_in_words(gone, work.steps.current) if gone else sentence(error, work.steps.current)
-    own = getattr(error, "detail", "").strip()
-    detail = clone.failure_detail or last_words(clone) or ("" if own in words else own)
+    detail = clone.failure_detail or last_words(clone) or unsaid(error, words)
     with transaction.atomic():
         phase = work.steps.failed(work.recorder.veil.over(words))
         asked_to_end = run.cancel_asked_at is not None
